@@ -1,0 +1,34 @@
+# `make demo` and `make test` set everything up by themselves in .venv.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.ready
+
+.PHONY: demo test lint campaign bench clean
+
+demo: $(STAMP)
+	$(BIN)/certify demo
+
+test: lint
+	$(BIN)/python -m pytest tests -n 2
+
+lint: $(STAMP)
+	$(BIN)/ruff check certify tests
+	$(BIN)/ruff format --check certify tests
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -s
+
+campaign: $(STAMP)
+	$(BIN)/python -m pytest tests -m long -n 2
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet torch==2.13.0 || $(BIN)/python -m pip install --quiet torch --index-url https://download.pytorch.org/whl/cpu || echo "torch is not available: its tests will be skipped"
+	$(BIN)/python -m pip install --quiet -e '.[demo,test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-out

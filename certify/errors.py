@@ -1,0 +1,31 @@
+"""What can go wrong, and whose fault it is.
+
+``CertifyError`` is the user's input: one clear line, exit code 64 and above. A bad certificate is not an
+error but a verdict (certify.kernel). Anything else that escapes is our own bug.
+"""
+
+from __future__ import annotations
+
+
+class CertifyError(Exception):
+    """Bad input or misuse; the message says place, expectation and finding. Exit code 64."""
+
+    exit_code = 64
+
+
+class UnsupportedModel(CertifyError):
+    """A model uses something we cannot represent exactly; names the node and the operator. Exit code 65."""
+
+    exit_code = 65
+
+
+class BadInput(CertifyError):
+    """A file or array is missing, malformed, of the wrong shape, or not finite. Exit code 66."""
+
+    exit_code = 66
+
+
+class EmptyDomain(CertifyError):
+    """The declared input set is empty: a claim over it would be vacuous. Exit code 67."""
+
+    exit_code = 67
