@@ -109,8 +109,9 @@ def _ravel(axes: list[NDArray[np.intp]], shape: tuple[int, ...]) -> NDArray[np.i
 
 def _at(weights: Floats, offset: tuple[int, ...]) -> Floats:
     """The matrices (groups, c_out, c_in) of one kernel offset."""
-    picked: Floats = weights[(slice(None), slice(None), slice(None), *offset)]
-    return picked
+    for k in reversed(offset):
+        weights = weights[..., k]
+    return weights
 
 
 @dataclass(frozen=True, eq=False)
