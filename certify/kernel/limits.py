@@ -1,0 +1,22 @@
+"""The constants of specs/format.md#limits: beyond them a file is declined before anything is allocated."""
+
+BUNDLE_BYTES = 4 << 30
+FILE_BYTES = 1 << 30
+FILES = 100_000
+LINE_BYTES = 1 << 22
+LINE_WORDS = 100_000
+INTEGER_DIGITS = 1_200
+NODES = 20_000
+BLOCKS = 20_000
+PLANS = 20_000
+SIZE = 4_000_000
+TENSOR_ENTRIES = 100_000_000
+SPATIAL_AXES = 4
+SCALE = 400
+BITS = 200
+SPLIT_SCALE = 2_000
+DEPTH = 1_000
+LEAVES = 10_000_000
+
+# Entries of one working matrix: rows are processed in chunks of this size. Changes no value.
+CHUNK = 1 << 17

@@ -1,0 +1,274 @@
+"""Read a proof: plans (blocks and steps), then one tree of leaves for each part of the domain.
+
+Everything a plan says is validated here against the claim's graph; the rules then run without looking back.
+Spec: format.md#proof, rules.md#blocks.
+"""
+
+from __future__ import annotations
+
+from certify.kernel.blocks import Block, Plan, Relation
+from certify.kernel.limits import BITS, BLOCKS, PLANS, SCALE
+from certify.kernel.maps import FixedMap, difference_map, fixed_map, gathered_map
+from certify.kernel.tensors import pick, read_table
+from certify.kernel.verdict import limit, require
+from certify.kernel.words import Lines
+
+
+class Proof:
+    """The plans of a proof and a cursor at its first `part` line."""
+
+    def __init__(self, bundle, claim, arithmetic) -> None:
+        self.lines = Lines("proof", bundle.read("proof"))
+        self.lines.header("proof")
+        self._table = read_table(self.lines, bundle)
+        self._a, self._claim = arithmetic, claim
+        self._maps: dict[object, FixedMap] = {}
+        self.plans: list[Plan] = []
+        while (words := self.lines.peek()) is not None and words[0] == "plan":
+            limit(len(self.plans) + 1, PLANS, self.lines.place, "number of plans")
+            self.plans.append(_PlanReader(self).read())
+
+    def tensor(self, index):
+        return pick(self._table, index, self.lines)
+
+    def fixed(self, data):
+        """The fixed-point map of some map words, made once."""
+        if data.key not in self._maps:
+            self._maps[data.key] = fixed_map(data, self._a)
+        return self._maps[data.key]
+
+
+class _PlanReader:
+    """Reads one plan."""
+
+    def __init__(self, proof: Proof) -> None:
+        self._proof, self._lines, self._claim, self._a = proof, proof.lines, proof._claim, proof._a
+        self._at: dict[int, int] = {}  # graph node -> block
+        self._node: list[int | None] = []  # block -> graph node
+
+    def read(self) -> Plan:
+        lines = self._lines
+        count, forward, constant = lines.numbers("plan", 3)
+        limit(count, BLOCKS, lines.place, "number of blocks")
+        self._bits(forward, constant)
+        self._plan = Plan(forward, constant)
+        hints: dict[int, tuple] = {}
+        while True:
+            words = lines.next("node", "pair-direct", "pair-relu", "pair-affine", "backward", "slopes", "conclude")
+            word, rest = words[0], words[1:]
+            if word == "node":
+                self._read_node(rest)
+            elif word.startswith("pair-"):
+                self._read_pair(word, rest)
+            elif word == "slopes":
+                b, tp, tt = lines.integers(rest, 3)
+                self._block(b)
+                hints[b] = (tp, tt)
+            elif word == "backward":
+                b, c, q, rows = lines.integers(rest, 4)
+                self._block(b)
+                self._bits(c, q)
+                size = self._plan.blocks[b].size
+                chosen = list(range(size)) if rows == -1 else self._rows(rows, size)
+                self._plan.steps.append(("backward", b, c, q, chosen, self._hints(hints, 2 * len(chosen))))
+                hints = {}
+            else:
+                c, q = lines.integers(rest, 2)
+                self._bits(c, q)
+                fits = len(self._plan.blocks) == count
+                require(fits, "word-count", lines.place, f"{len(self._plan.blocks)} blocks, {count} announced")
+                self._plan.steps.append(("conclude", c, q, self._hints(hints, None)))
+                for name, node in self._claim.outputs.items():
+                    require(node in self._at, "no-such-block", lines.place, f"no block for the output of {name}")
+                    self._plan.outputs[name] = self._at[node]
+                return self._plan
+
+    def _bits(self, *values):
+        for v in values:
+            require(v >= 0, "bits", self._lines.place, "a number of bits is not negative")
+            limit(v, BITS, self._lines.place, "number of bits")
+
+    def _block(self, b) -> Block:
+        inside = 0 <= b < len(self._plan.blocks)
+        require(inside, "no-such-block", self._lines.place, f"block {b} of {len(self._plan.blocks)}")
+        return self._plan.blocks[b]
+
+    def _rows(self, tensor, size):
+        chosen = self._proof.tensor(tensor).index(self._a, size)
+        ok = min(chosen) >= 0 and len(set(chosen)) == len(chosen)
+        require(ok, "index-range", self._lines.place, "rows are distinct and not negative")
+        return chosen
+
+    def _hints(self, named, rows):
+        """Slope matrices by block; their row count is checked where rows are known."""
+        out = {}
+        for b, (tp, tt) in named.items():
+            block = self._plan.blocks[b]
+            fits = (block.kind == "relu" and tt == -1) or (block.kind == "pair-relu" and tt != -1)
+            require(fits, "hint", self._lines.place, f"such slopes do not belong to a {block.kind} block")
+            matrices = []
+            for t in (tp, tt):
+                if t == -1:
+                    matrices.append(None)
+                    continue
+                v = self._proof.tensor(t)
+                whole = v.count % block.size == 0 and rows in (None, v.count // block.size)
+                require(whole, "hint", self._lines.place, "the slopes do not have one row for each functional")
+                matrices.append(v.integers(self._a).shaped(v.count // block.size, block.size))
+            out[b] = matrices
+        return out
+
+    def _add(self, block, node=None):
+        limit(len(self._plan.blocks) + 1, BLOCKS, self._lines.place, "number of blocks")
+        limit(abs(block.scale), SCALE, self._lines.place, "scale")
+        self._plan.blocks.append(block)
+        self._node.append(node)
+        self._plan.steps.append(("block", len(self._plan.blocks) - 1))
+
+    def _read_node(self, rest):
+        lines, claim = self._lines, self._claim
+        known = len(rest) == 3 and rest[0] in claim.local
+        require(known, "word-count", lines.place, "expected a network, a node and a scale")
+        index, scale = lines.integers(rest[1:], 2)
+        inside = 0 <= index < len(claim.local[rest[0]])
+        require(inside, "no-such-node", lines.place, f"node {index} of network {rest[0]}")
+        at = claim.local[rest[0]][index]
+        require(at not in self._at, "block-twice", lines.place, "this node has a block already")
+        node = claim.graph.nodes[at]
+        limit(abs(scale), SCALE, lines.place, "scale")
+        if node.kind == "input":
+            block = Block("input", node.size, scale, lines.place, role=node.role)
+        elif node.kind in ("relu", "free"):
+            source = self._source(node.source)
+            same = self._plan.blocks[source].scale == scale
+            require(same, "scale", lines.place, f"a {node.kind} block has the scale of its source")
+            block = Block(node.kind, node.size, scale, lines.place, source=source)
+        else:
+            terms = [self._term(t) for t in node.terms]
+            block = Block("affine", node.size, scale, lines.place, relation=Relation(scale, terms, self._bias(node)))
+        self._at[at] = len(self._plan.blocks)
+        self._add(block, at)
+
+    def _source(self, node):
+        require(node in self._at, "no-such-block", self._lines.place, "a source has no block yet")
+        return self._at[node]
+
+    def _term(self, t):
+        source = self._source(t.source)
+        return self._proof.fixed(t.map), t.num, t.den, source, self._plan.blocks[source].scale
+
+    def _bias(self, node):
+        if node.bias is None:
+            return None
+        lo, hi, h = node.bias.fixed(self._a)
+        return lo.repeat(node.repeat), hi.repeat(node.repeat), h
+
+    # ---- difference blocks
+
+    def _read_pair(self, word, rest):
+        lines = self._lines
+        fixed = {"pair-direct": 4, "pair-relu": 5, "pair-affine": 7}[word]
+        require(len(rest) >= fixed, "word-count", lines.place, f"too few numbers for {word}")
+        numbers = lines.integers(rest, len(rest))
+        u, w, sigma, scale = numbers[:4]
+        fine, coarse = self._block(u), self._block(w)
+        is_nodes = self._node[u] is not None and self._node[w] is not None and u != w
+        require(is_nodes, "pair", lines.place, "a pair joins the blocks of two different nodes")
+        same = fine.scale == coarse.scale <= scale
+        require(same, "scale", lines.place, "u and w have one scale, and d one at least as fine")
+        index, key = None, None
+        if sigma == -1:
+            require(fine.size == coarse.size, "pair", lines.place, f"sizes {fine.size} and {coarse.size}")
+        else:
+            tensor = self._proof.tensor(sigma)
+            require(tensor.count == fine.size, "pair", lines.place, "a selection has one entry for each of u")
+            index, key = tensor.index(self._a, coarse.size), tensor.key
+        more = {"fine": u, "coarse": w, "sigma": index, "sigma_key": key}
+        if word == "pair-direct":
+            require(len(numbers) == 4, "word-count", lines.place, "pair-direct has four numbers")
+        elif word == "pair-relu":
+            require(len(numbers) == 5, "word-count", lines.place, "pair-relu has five numbers")
+            inner = self._block(numbers[4])
+            ok = (
+                fine.kind == coarse.kind == "relu" and inner.kind.startswith("pair-")
+                and inner.fine == fine.source and inner.coarse == coarse.source
+                and inner.sigma_key == key and inner.scale == scale
+            )
+            require(ok, "pair", lines.place, "the inner block is not the pair of the relus' sources")
+            more["inner"] = numbers[4]
+        else:
+            more["relation"] = self._pair_relation(numbers, index, scale)
+        self._add(Block(word, fine.size, scale, lines.place, **more))
+
+    def _view(self, block, expand):
+        """(terms as (map data, num, den, source block), bias, bias key): expanded, or the identity of itself."""
+        node = self._claim.graph.nodes[self._node[block]]
+        if not expand:
+            from certify.kernel.network import MapData
+
+            return [(MapData("identity", node.size, node.size), 1, 1, block)], None, None
+        require(node.kind == "affine", "match", self._lines.place, f"a {node.kind} block has no terms to match")
+        key = None if node.bias is None else (node.bias.key, node.repeat)
+        return [(t.map, t.num, t.den, self._source(t.source)) for t in node.terms], self._bias(node), key
+
+    def _pair_relation(self, numbers, sigma, scale):
+        lines, blocks = self._lines, self._plan.blocks
+        u, w, expand_u, expand_w, count = numbers[0], numbers[1], numbers[4], numbers[5], numbers[6]
+        fits = expand_u in (0, 1) and expand_w in (0, 1) and len(numbers) == 7 + 3 * count
+        require(fits, "word-count", lines.place, "wrong number of matches")
+        terms_u, bias_u, key_u = self._view(u, expand_u)
+        terms_w, bias_w, key_w = self._view(w, expand_w)
+        out, used_u, used_w = [], set(), set()
+        for i in range(count):
+            t, t2, inner = numbers[7 + 3 * i : 10 + 3 * i]
+            fresh = 0 <= t < len(terms_u) and 0 <= t2 < len(terms_w) and t not in used_u and t2 not in used_w
+            require(fresh, "match", lines.place, "a match names a missing or used term")
+            used_u.add(t)
+            used_w.add(t2)
+            out.extend(self._match(terms_u[t], terms_w[t2], inner, sigma))
+        for i, (data, num, den, source) in enumerate(terms_u):
+            if i not in used_u:
+                out.append((self._proof.fixed(data), num, den, source, blocks[source].scale))
+        for i, (data, num, den, source) in enumerate(terms_w):
+            if i not in used_w:
+                out.append((gathered_map(self._proof.fixed(data), sigma), -num, den, source, blocks[source].scale))
+        if not out:  # everything cancelled but a constant: zero times u keeps the relation's shape
+            out.append((self._proof.fixed(terms_u[0][0]), 0, 1, terms_u[0][3], blocks[terms_u[0][3]].scale))
+        bias = None if sigma is None and key_u == key_w else self._minus_bias(bias_u, bias_w, sigma)
+        return Relation(scale, out, bias)
+
+    def _match(self, first, second, inner, sigma):
+        """M x - S M' y with x - S' y = d':  M d' + (M S' - S M') y."""
+        lines, blocks = self._lines, self._plan.blocks
+        (data, num, den, source), (data2, num2, den2, source2) = first, second
+        require((num, den) == (num2, den2), "match", lines.place, "matched terms have one scalar")
+        sigma_in, size_in = None, blocks[source2].size
+        out = []
+        a, b = self._proof.fixed(data), self._proof.fixed(data2)
+        if inner == -1:
+            require(source == source2, "match", lines.place, "matched terms read different blocks")
+        else:
+            pair = self._block(inner)
+            ok = pair.kind.startswith("pair-") and pair.fine == source and pair.coarse == source2
+            require(ok, "match", lines.place, "the inner block is not the pair of the terms' sources")
+            sigma_in = pair.sigma
+            out.append((a, num, den, inner, pair.scale))
+        left = difference_map(a, b, data.key == data2.key, sigma_in, sigma, size_in)
+        if left is not None:
+            out.append((left, num, den, source2, blocks[source2].scale))
+        return out
+
+    def _minus_bias(self, first, second, sigma):
+        """b - S c in fixed point, equal entries cancelling exactly when both are exact."""
+        if second is not None and sigma is not None:
+            second = (second[0].take_rows(sigma), second[1].take_rows(sigma), second[2])
+        if second is None:
+            return first
+        lo2, hi2, h2 = -second[1], -second[0], second[2]
+        if first is None:
+            return lo2, hi2, h2
+        lo, hi, h = first
+        g = min(h, h2)
+        lo, hi = lo >> (h - g), -(-hi >> (h - g))
+        lo2, hi2 = lo2 >> (h2 - g), -(-hi2 >> (h2 - g))
+        return lo + lo2, hi + hi2, g

@@ -1,0 +1,1 @@
+"""One file per rule: domain, forward, backward, difference, split, conclude. Spec: specs/rules.md."""
