@@ -88,13 +88,13 @@ class DenseShape:
         return self._a.matmul(c, weights[0])
 
     def pull_ones(self, c):
-        return c.row_sums().shaped(c.shape[0], 1) + self._a.zeros(c.shape[0], self.n_in)
+        return c.row_sums().repeat(self.n_in).shaped(c.shape[0], self.n_in)
 
     def push(self, weights, v):
         return self._a.matmul(weights[0], v.shaped(self.n_in, 1)).flat()
 
     def push_ones(self, v):
-        return v.row().row_sums() + self._a.zeros(self.n_out)
+        return v.row().row_sums().repeat(self.n_out)
 
     def folded(self, lists, sigma, size):
         """Columns added up by sigma."""
