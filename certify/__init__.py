@@ -1,0 +1,66 @@
+"""certify: worst-case bounds on what a simplified network discards, with certificates a small kernel checks.
+
+    import certify as ct
+    net = ct.load("digits.onnx")
+    small = ct.prune(net, fraction=0.5)
+    r = ct.prove(ct.discrepancy(net, small, over=ct.linf(images, "0.01") & ct.box(0, 1)) <= 0.2)
+
+Names are imported when first used: the trusted kernel runs under this package and must load nothing of it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "certify.networks.load": ["load"],
+    "certify.networks.graph": ["Network"],
+    "certify.domains": ["box", "linf", "l2", "l1", "points"],
+    "certify.claims": ["discrepancy", "margin", "decision", "output_bound", "Claim"],
+    "certify.coarsenings": [
+        "prune", "low_rank", "merge", "quantise", "round_to", "ablate", "subspace", "dictionary", "replace",
+    ],
+    "certify.prove": ["prove", "bound", "strengths"],
+    "certify.certificate": ["Certificate", "check"],
+    "certify.results": ["Result", "Bracket"],
+    "certify.errors": ["CertifyError"],
+}  # fmt: skip
+_HOME = {name: module for module, names in _WHERE.items() for name in names}
+__all__ = sorted(_HOME)  # noqa: PLE0605 (the table above is the list)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'certify' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+if TYPE_CHECKING:
+    from certify.certificate import Certificate, check
+    from certify.claims import Claim, decision, discrepancy, margin, output_bound
+    from certify.coarsenings import (
+        ablate,
+        dictionary,
+        low_rank,
+        merge,
+        prune,
+        quantise,
+        replace,
+        round_to,
+        subspace,
+    )
+    from certify.domains import box, l1, l2, linf, points
+    from certify.errors import CertifyError
+    from certify.networks.graph import Network
+    from certify.networks.load import load
+    from certify.prove import bound, prove, strengths
+    from certify.results import Bracket, Result

@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
     try:
         done = check(paths[0], arithmetic, lambda: times.append(time.perf_counter()))
         report |= {"verdict": "accepted", "id": done.id, "leaves": done.leaves}
+        report |= done.claim.digests
         report["bounds"] = [f"{b.numerator}/{b.denominator}" for b in done.bounds]
         code = ACCEPTED
     except Rejected as e:
