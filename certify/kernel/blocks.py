@@ -14,14 +14,11 @@ class Relation:
         self.scale = scale
         self.terms = terms  # (FixedMap, num, den, source block number, source scale)
         self._bias = bias  # (lo, hi, h), expanded to the block's size, or None
-        self._maps: dict[tuple[int, int], object] = {}
 
     def maps(self, bits: int):
         """(integer map with ``bits`` fraction bits between block units, source block) of every term."""
-        for i, (fixed, num, den, source, source_scale) in enumerate(self.terms):
-            if (i, bits) not in self._maps:
-                self._maps[i, bits] = fixed.scaled(num, den, self.scale - source_scale + bits)
-            yield self._maps[i, bits], source
+        for fixed, num, den, source, source_scale in self.terms:
+            yield fixed.scaled(num, den, self.scale - source_scale + bits), source
 
     def bias(self, bits: int):
         """(lower, upper) of the constant with ``bits`` fraction bits in block units, or None."""

@@ -17,9 +17,18 @@ class FixedMap:
 
     def __init__(self, shape, lo, hi, h):
         self.shape, self.lo, self.hi, self.h = shape, lo, hi, h
+        self._made: dict[tuple[int, int, int], IntMap] = {}
 
     def scaled(self, num: int, den: int, bits: int):
-        """The integer map of (num / den) * self * 2^bits."""
+        """The integer map of (num / den) * self * 2^bits; the last few are kept, leaves and plans share them."""
+        key = (num, den, bits)
+        if key not in self._made:
+            if len(self._made) >= 6:
+                self._made.pop(next(iter(self._made)))
+            self._made[key] = self._make(num, den, bits)
+        return self._made[key]
+
+    def _make(self, num, den, bits):
         t = bits - self.h
         width, out = 0, []
         for lo, hi in zip(self.lo, self.hi, strict=True):

@@ -23,6 +23,7 @@ class Proof:
         self._table = read_table(self.lines, bundle)
         self._a, self._claim = arithmetic, claim
         self._maps: dict[object, FixedMap] = {}
+        self._differences: dict[object, FixedMap | None] = {}
         self.plans: list[Plan] = []
         while (words := self.lines.peek()) is not None and words[0] == "plan":
             limit(len(self.plans) + 1, PLANS, self.lines.place, "number of plans")
@@ -36,6 +37,13 @@ class Proof:
         if data.key not in self._maps:
             self._maps[data.key] = fixed_map(data, self._a)
         return self._maps[data.key]
+
+
+    def difference(self, key, make):
+        """A difference of maps, formed once for all plans."""
+        if key not in self._differences:
+            self._differences[key] = make()
+        return self._differences[key]
 
 
 class _PlanReader:
@@ -253,7 +261,8 @@ class _PlanReader:
             require(ok, "match", lines.place, "the inner block is not the pair of the terms' sources")
             sigma_in = pair.sigma
             out.append((a, num, den, inner, pair.scale))
-        left = difference_map(a, b, data.key == data2.key, sigma_in, sigma, size_in)
+        key = (data.key, data2.key, sigma_in and tuple(sigma_in), sigma and tuple(sigma), size_in)
+        left = self._proof.difference(key, lambda: difference_map(a, b, data.key == data2.key, sigma_in, sigma, size_in))
         if left is not None:
             out.append((left, num, den, source2, blocks[source2].scale))
         return out
