@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+# Not lazy: importing the submodule later would bind the module over the function of the same name.
+from certify.networks.load import load
+
 if TYPE_CHECKING:
     from certify.networks.builder import Builder
     from certify.networks.graph import Affine, Free, Input, Network, Pair, Relu, Term
-    from certify.networks.load import load
 
 _HOME = {
     "Affine": "graph",
@@ -21,7 +23,6 @@ _HOME = {
     "Pair": "graph",
     "Relu": "graph",
     "Term": "graph",
-    "load": "load",
 }
 
 __all__ = ["Affine", "Builder", "Free", "Input", "Network", "Pair", "Relu", "Term", "load"]
@@ -32,10 +33,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    # importing certify.networks.load binds the submodule over this name: bind the function for good
-    globals()[name] = value
-    return value
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:

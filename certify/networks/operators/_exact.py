@@ -1,0 +1,123 @@
+"""Exact arithmetic on constants: fold only what does not round, enclose what no float can hold.
+
+Enclosures are pairs of adjacent float64 found by comparing integers, so the same tensor gives the same bits
+in every network and on every machine.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import inf, isqrt, nextafter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from certify.networks.maps import Floats
+
+Array = NDArray[Any]
+
+
+def ratio(number: float) -> tuple[int, int]:
+    """num, den of the rational that a float is."""
+    num, den = float(number).as_integer_ratio()
+    return num, den
+
+
+def below(q: Fraction) -> float:
+    """The largest float64 at most q; raises OverflowError beyond the range."""
+    near = float(q)
+    return near if Fraction(near) <= q else nextafter(near, -inf)
+
+
+def enclose(exact: Fraction) -> tuple[float, float]:
+    """Adjacent floats around q, equal when q is a float."""
+    lo = below(exact)
+    return lo, lo if Fraction(lo) == exact else nextafter(lo, inf)
+
+
+def reciprocals(array: NDArray[np.floating]) -> tuple[Floats, Floats]:
+    """Enclosures of 1 / array, entry by entry; entries must not be 0."""
+    pairs = [enclose(1 / Fraction(float(c))) for c in array.ravel()]
+    return _columns(pairs, array.shape)
+
+
+def inverse_roots(array: NDArray[np.floating], offset: float) -> tuple[Floats, Floats]:
+    """Enclosures of 1 / sqrt(array + offset), entry by entry; array + offset must be positive."""
+    return _columns([inverse_root(Fraction(float(v)) + Fraction(offset)) for v in array.ravel()], array.shape)
+
+
+def inverse_root(q: Fraction) -> tuple[float, float]:
+    """Adjacent floats around 1 / sqrt(q), q > 0, equal when that is a float."""
+    # 1/sqrt(n/d) = sqrt(d/n); 140 more bits than the integer part place the root well within one float64.
+    shift = max(0, 140 + (q.numerator.bit_length() - q.denominator.bit_length()) // 2)
+    root = isqrt((q.denominator << (2 * shift)) // q.numerator)
+    lo = below(Fraction(root, 1 << shift))
+    while Fraction(nextafter(lo, inf)) ** 2 * q <= 1:
+        lo = nextafter(lo, inf)
+    return lo, lo if Fraction(lo) ** 2 * q == 1 else nextafter(lo, inf)
+
+
+def _columns(pairs: list[tuple[float, float]], shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+    both = np.array(pairs, dtype=np.float64).reshape(*shape, 2)
+    lo = np.ascontiguousarray(both[..., 0])
+    hi = np.ascontiguousarray(both[..., 1])
+    return (lo, lo) if np.array_equal(lo, hi) else (lo, hi)
+
+
+def fold(op: str, a: Array, b: Array) -> Array | None:
+    """a op b for constants (Add, Sub, Mul, Div), or None when the result is no float64.
+
+    Integers are computed exactly (division truncates, as ONNX has it) and must fit 64 bits. Floats are
+    computed in float64 and accepted only when the rounding error, an error-free transformation (Dekker 1971,
+    Knuth TAOCP 4.2.2), is zero; the result goes back to the operands' type when it fits.
+    """
+    if a.dtype.kind in "iub" and b.dtype.kind in "iub":
+        return _fold_integers(op, a, b)
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    with np.errstate(all="ignore"):
+        if op in ("Add", "Sub"):
+            y = y if op == "Add" else -y
+            r = x + y
+            t = r - x
+            exact = (x - (r - t)) + (y - t) == 0
+        elif op == "Mul":
+            r = x * y
+            exact = _product_error(x, y, r) == 0
+        else:
+            r = x / y
+            exact = (_product_error(r, y, x) == 0) & (y != 0)
+        if not (exact & np.isfinite(r)).all():
+            return None
+        small = r.astype(np.result_type(a, b))
+        return small if np.array_equal(small, r) else r
+
+
+def _product_error(x: Floats, y: Floats, p: Floats) -> Floats:
+    """x y - p, zero exactly when p is the product; NaN (never zero) where the splitting could misjudge."""
+
+    def split(v: Floats) -> tuple[Floats, Floats]:
+        c = 134217729.0 * v  # 2^27 + 1
+        high = c - (c - v)
+        return high, v - high
+
+    (xh, xl), (yh, yl) = split(x), split(y)
+    error = ((xh * yh - p) + xh * yl + xl * yh) + xl * yl
+    zero = (x == 0) | (y == 0)
+    safe = (np.abs(p) > 2.0**-900) & (np.abs(x) < 2.0**900) & (np.abs(y) < 2.0**900)
+    return np.where(zero, np.where(p == 0, 0.0, np.nan), np.where(safe, error, np.nan))
+
+
+def _fold_integers(op: str, a: Array, b: Array) -> Array | None:
+    x, y = np.broadcast_arrays(a.astype(object), b.astype(object))
+    if op == "Div":
+        if any(v == 0 for v in y.ravel()):
+            return None
+        out = [
+            abs(p) // abs(q) * (1 if (p < 0) == (q < 0) else -1) for p, q in zip(x.flat, y.flat, strict=True)
+        ]
+    else:
+        out = list((x + y if op == "Add" else x - y if op == "Sub" else x * y).ravel())
+    if any(not -(2**63) <= int(v) < 2**63 for v in out):
+        return None
+    return np.array(out, dtype=np.int64).reshape(x.shape)
