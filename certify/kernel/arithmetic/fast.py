@@ -276,13 +276,16 @@ def matmul(x, y):
     if bound < _EXACT and max(x.m, y.m) < _EXACT:
         return Ints(_blas(x.a, y.a), bound)
     bits = (53 - max(1, k).bit_length()) // 2
-    out = 0
     wide = bound >= _SAFE
+    out = np.zeros((x.shape[0], y.shape[1]), dtype=object if wide else np.int64)
     for i, a in enumerate(_limbs(x, bits)):
         for j, b in enumerate(_limbs(y, bits)):
-            # Without ``wide`` the true sum is below 2^62, so wrapping modulo 2^64 on the way is harmless.
-            part = _blas(a, b)
-            out = out + (part.astype(object) << (bits * (i + j)) if wide else part << min(bits * (i + j), 63))
+            part, shift = _blas(a, b), bits * (i + j)
+            if wide:
+                out = out + (part.astype(object) << shift)
+            elif shift < 64:
+                # The true sum is below 2^62: wrapping modulo 2^64 on the way is harmless, and from 64 on nothing is left.
+                out = out + (part << shift)
     return _settle(out) if wide else Ints(out, bound)
 
 
