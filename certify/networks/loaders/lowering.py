@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from certify.errors import BadInput, CertifyError, UnsupportedModel
+from certify.errors import BadInput, CertifyError
 from certify.networks.builder import Builder, renumber
 from certify.networks.graph import Affine, Network
 from certify.networks.maps import Identity
-from certify.networks.operators import Call, Value, Variable, operators
+from certify.networks.operators import Call, Value, Variable, lower
 from certify.networks.operators._call import MAX_NODE, Shape
 
 # What numpy and our own checks raise when a malformed model asks for the impossible.
@@ -57,9 +57,6 @@ class Lowering:
         that is not ONNX's.
         """
         name = name or op
-        lower = operators().get(op)
-        if lower is None:
-            raise UnsupportedModel(f"node {name!r} ({origin or op}): this operator is not supported")
         call = Call(
             op,
             name,
@@ -69,17 +66,18 @@ class Lowering:
             self.opset,
             outputs,
             self.input.node,
+            origin=origin,
         )
         try:
-            result = lower(call)
+            results = lower(call)
         except CertifyError:
             raise
         except MALFORMED as error:
             why = " ".join(str(error).split()) or type(error).__name__
-            raise BadInput(f"node {name!r} ({op}): malformed: {why}") from error
+            raise call.bad(f"malformed: {why}") from error
         if count:
             self.used[op] += 1
-        return result if isinstance(result, list) else [result]
+        return results
 
     def finish(self, output: Value, *, source: str, notes: Sequence[str] = ()) -> Network:
         """The network that computes ``output``."""

@@ -17,19 +17,37 @@ from certify.networks.operators._call import Call, Constant, Value, Variable
 
 Lower = Callable[[Call], Value | list[Value]]
 _registry: dict[str, Lower] = {}
+_ignored: dict[str, frozenset[str]] = {}
 
 
-def operator(*names: str) -> Callable[[Lower], Lower]:
-    """Register a lowering under ONNX operator names; a name may be taken only once."""
+def operator(*names: str, ignores: tuple[str, ...] = ()) -> Callable[[Lower], Lower]:
+    """Register a lowering under ONNX operator names; a name may be taken only once.
 
-    def register(lower: Lower) -> Lower:
+    ``ignores`` names the attributes that do not change the value. Any other attribute that a lowering does
+    not look at is refused: a newer opset may have given it a meaning.
+    """
+
+    def register(function: Lower) -> Lower:
         for name in names:
             if name in _registry:
                 raise ValueError(f"operator {name} is lowered twice")
-            _registry[name] = lower
-        return lower
+            _registry[name] = function
+            _ignored[name] = frozenset(ignores)
+        return function
 
     return register
+
+
+def lower(call: Call) -> list[Value]:
+    """The values of one call. Raises UnsupportedModel for unknown operators and attributes."""
+    function = operators().get(call.op)
+    if function is None:
+        raise call.refuse("this operator is not supported")
+    result = function(call)
+    unread = sorted(set(call.attributes) - call.looked_at - _ignored[call.op])
+    if unread:
+        raise call.refuse(f"attribute {unread[0]!r} is not supported here")
+    return result if isinstance(result, list) else [result]
 
 
 @cache
@@ -41,4 +59,4 @@ def operators() -> dict[str, Lower]:
     return dict(sorted(_registry.items()))
 
 
-__all__ = ["Call", "Constant", "Lower", "Value", "Variable", "operator", "operators"]
+__all__ = ["Call", "Constant", "Lower", "Value", "Variable", "lower", "operator", "operators"]

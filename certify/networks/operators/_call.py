@@ -62,14 +62,16 @@ class Call:
     opset: int = 21
     outputs: int = 1
     anchor: int = field(default=0, repr=False)
+    looked_at: set[str] = field(default_factory=set, repr=False)
+    origin: str = ""
 
     # --- errors
 
     def refuse(self, why: str) -> UnsupportedModel:
-        return UnsupportedModel(f"node {self.name!r} ({self.op}): {why}")
+        return UnsupportedModel(f"node {self.name!r} ({self.origin or self.op}): {why}")
 
     def bad(self, why: str) -> BadInput:
-        return BadInput(f"node {self.name!r} ({self.op}): {why}")
+        return BadInput(f"node {self.name!r} ({self.origin or self.op}): {why}")
 
     def limit(self, shape: Sequence[int], most: int = MAX_NODE) -> Shape:
         """The shape, if it is non-empty and within the format's limits."""
@@ -82,6 +84,7 @@ class Call:
     # --- what the file says
 
     def attr(self, name: str, default: Any = None) -> Any:
+        self.looked_at.add(name)
         return self.attributes.get(name, default)
 
     def has(self, k: int) -> bool:
@@ -117,12 +120,12 @@ class Call:
 
     def integers(self, k: int, attribute: str) -> list[int] | None:
         """Integers given as input k in newer opsets, as an attribute in older ones; None when absent."""
+        found = self.attr(attribute)
         if self.has(k):
             a = self.constant(k, attribute).array
             if a.dtype.kind not in "iu":
                 raise self.bad(f"{attribute}: expected integers, found {a.dtype}")
             return [int(i) for i in a.ravel()]
-        found = self.attr(attribute)
         return None if found is None else [int(i) for i in np.atleast_1d(found)]
 
     def axis(self, axis: int, rank: int) -> int:

@@ -109,7 +109,8 @@ def _product_error(x: Floats, y: Floats, p: Floats) -> Floats:
 
 
 def _fold_integers(op: str, a: Array, b: Array) -> Array | None:
-    x, y = np.broadcast_arrays(a.astype(object), b.astype(object))
+    # at least one axis, so that numpy keeps arrays of Python integers
+    x, y = np.broadcast_arrays(np.atleast_1d(a.astype(object)), np.atleast_1d(b.astype(object)))
     if op == "Div":
         if any(v == 0 for v in y.ravel()):
             return None
@@ -120,4 +121,4 @@ def _fold_integers(op: str, a: Array, b: Array) -> Array | None:
         out = list((x + y if op == "Add" else x - y if op == "Sub" else x * y).ravel())
     if any(not -(2**63) <= int(v) < 2**63 for v in out):
         return None
-    return np.array(out, dtype=np.int64).reshape(x.shape)
+    return np.array(out, dtype=np.int64).reshape(np.broadcast_shapes(a.shape, b.shape))

@@ -78,27 +78,27 @@ def windows(call: Call, inside: Shape, kernel: Shape) -> Windows:
         raise call.bad(f"kernel {kernel} does not fit {d} spatial axes")
     reach = [dil * (k - 1) + 1 for dil, k in zip(dilations, kernel, strict=True)]
     rule = call.attr("auto_pad", "NOTSET") or "NOTSET"
+    declared, ceil_mode = call.attr("pads"), call.attr("ceil_mode", 0)
     if rule in ("SAME_UPPER", "SAME_LOWER"):
         out = [-(-n // s) for n, s in zip(inside, strides, strict=True)]
         need = [max(0, (o - 1) * s + r - n) for o, s, r, n in zip(out, strides, reach, inside, strict=True)]
         small, large = [t // 2 for t in need], [t - t // 2 for t in need]
         begin, end = (small, large) if rule == "SAME_UPPER" else (large, small)
     elif rule in ("NOTSET", "VALID"):
-        pads = [int(p) for p in (call.attr("pads") if rule == "NOTSET" else None) or (0,) * (2 * d)]
+        pads = [int(p) for p in (declared if rule == "NOTSET" else None) or (0,) * (2 * d)]
         if len(pads) != 2 * d or min(pads) < 0:
             raise call.bad(f"pads: expected {2 * d} integers of at least 0, found {pads}")
         begin, end = pads[:d], pads[d:]
         out = []
         for n, b, e, r, s in zip(inside, begin, end, reach, strides, strict=True):
             room = n + b + e - r
-            count = -(-room // s) + 1 if call.attr("ceil_mode", 0) else room // s + 1
+            count = -(-room // s) + 1 if ceil_mode else room // s + 1
             # a last window that starts in the end padding does not exist
-            if call.attr("ceil_mode", 0) and (count - 1) * s >= n + b:
+            if ceil_mode and (count - 1) * s >= n + b:
                 count -= 1
             out.append(count)
     else:
         raise call.bad(f"auto_pad {rule!r} is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER")
-    call.limit((*inside, *reach), MAX_TENSOR * 1000)
     call.limit(out)
     call.limit((*out, *kernel), MAX_TENSOR)
     return Windows(inside, kernel, strides, dilations, tuple(begin), tuple(end), tuple(out))

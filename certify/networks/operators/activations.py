@@ -17,7 +17,7 @@ from certify.networks.operators._call import spread
 from certify.networks.operators._exact import ratio
 
 
-@operator("Relu")
+@operator("Relu", ignores=("consumed_inputs",))
 def relu(call: Call) -> Value:
     value = call.value(0)
     if isinstance(value, Constant):
@@ -25,7 +25,7 @@ def relu(call: Call) -> Value:
     return Variable(call.builder.relu(value.node, call.name), value.shape)
 
 
-@operator("LeakyRelu")
+@operator("LeakyRelu", ignores=("consumed_inputs",))
 def leaky_relu(call: Call) -> Value:
     value = call.variable(call.value(0))
     # the attribute is a float32 in the file; 0.01 is its default there
@@ -33,7 +33,7 @@ def leaky_relu(call: Call) -> Value:
     return Variable(call.builder.leaky(value.node, num, den, call.name), value.shape)
 
 
-@operator("PRelu")
+@operator("PRelu", ignores=("consumed_inputs",))
 def parametric_relu(call: Call) -> Value:
     """x where x >= 0, slope * x elsewhere: slope x + relu(x) - slope relu(x), in which nothing is rounded."""
     value = call.variable(call.value(0))
@@ -54,13 +54,14 @@ def parametric_relu(call: Call) -> Value:
 
 def _bound(call: Call, k: int, attribute: str, sign: int) -> NDArray[np.floating] | None:
     """A bound of Clip, or None when absent, infinite, or the largest float (how old files say "none")."""
+    written = call.attr(attribute)
     if call.has(k):
         constant = call.constant(k, attribute)
         if constant.array.size != 1:
             raise call.bad(f"{attribute}: expected one number, found shape {constant.shape}")
         number = constant.array.reshape(1)
-    elif call.attr(attribute) is not None:
-        constant = Constant(np.array([call.attr(attribute)], dtype=np.float64), attribute)
+    elif written is not None:
+        constant = Constant(np.array([written], dtype=np.float64), attribute)
         number = constant.array
     else:
         return None
@@ -71,7 +72,7 @@ def _bound(call: Call, k: int, attribute: str, sign: int) -> NDArray[np.floating
     return call.numbers(Constant(number, constant.name or attribute), attribute)
 
 
-@operator("Clip")
+@operator("Clip", ignores=("consumed_inputs",))
 def clip(call: Call) -> Value:
     """min(max(x, lo), hi) by x -> lo + relu(x - lo) and y -> hi - relu(hi - y); either may be missing."""
     lo, hi = _bound(call, 1, "min", -1), _bound(call, 2, "max", 1)

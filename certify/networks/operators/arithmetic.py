@@ -14,12 +14,14 @@ from certify.networks.operators import Call, Constant, Value, Variable, operator
 from certify.networks.operators._call import spread
 from certify.networks.operators._exact import fold, ratio, reciprocals
 
+OLD = ("consumed_inputs",)  # a memory hint of opset 1
+
 
 def _operands(call: Call) -> tuple[Value, Value]:
     """Both operands; before opset 7 the second is aligned at ``axis`` instead of at the last axis."""
     a, b = call.value(0), call.value(1)
-    axis = call.attr("axis")
-    if call.opset < 7 and axis is not None and call.attr("broadcast", 0):
+    axis, legacy = call.attr("axis"), call.attr("broadcast", 0)
+    if call.opset < 7 and axis is not None and legacy:
         after = len(a.shape) - call.axis(axis, len(a.shape)) - len(b.shape)
         shape = b.shape + (1,) * max(0, after)
         b = call.rearrange(b, lambda v: v.reshape(shape))
@@ -59,7 +61,7 @@ def total(call: Call, parts: Sequence[tuple[Value, int]], den: int = 1) -> Value
     return Variable(node_id, shape)
 
 
-@operator("Add", "Sub")
+@operator("Add", "Sub", ignores=OLD)
 def add(call: Call) -> Value:
     a, b = _operands(call)
     if isinstance(a, Constant) and isinstance(b, Constant):
@@ -67,7 +69,7 @@ def add(call: Call) -> Value:
     return total(call, [(a, 1), (b, 1 if call.op == "Add" else -1)])
 
 
-@operator("Sum", "Mean")
+@operator("Sum", "Mean", ignores=OLD)
 def add_many(call: Call) -> Value:
     values = [call.value(k) for k in range(len(call.inputs))]
     if call.op == "Sum" and all(isinstance(v, Constant) for v in values):
@@ -80,7 +82,7 @@ def add_many(call: Call) -> Value:
     return total(call, [(v, 1) for v in values], len(values) if call.op == "Mean" else 1)
 
 
-@operator("Neg")
+@operator("Neg", ignores=OLD)
 def negate(call: Call) -> Value:
     value = call.value(0)
     if isinstance(value, Constant):
@@ -88,7 +90,7 @@ def negate(call: Call) -> Value:
     return Variable(call.builder.scalar(value.node, -1, 1, call.name), value.shape)
 
 
-@operator("Mul")
+@operator("Mul", ignores=OLD)
 def multiply(call: Call) -> Value:
     a, b = _operands(call)
     if isinstance(a, Constant) and isinstance(b, Constant):
@@ -113,7 +115,7 @@ def times(call: Call, a: Variable, b: Constant) -> Variable:
     return Variable(call.builder.scale(wide.node, entries, None, repeat, call.name), shape)
 
 
-@operator("Div")
+@operator("Div", ignores=OLD)
 def divide(call: Call) -> Value:
     a, b = _operands(call)
     if isinstance(a, Constant) and isinstance(b, Constant):
@@ -140,7 +142,7 @@ def divide(call: Call) -> Value:
     return Variable(call.builder.scale(wide.node, lo_entries, hi_entries, repeat, call.name), shape)
 
 
-@operator("Abs")
+@operator("Abs", ignores=OLD)
 def absolute(call: Call) -> Value:
     """|x| = 2 relu(x) - x."""
     value = call.value(0)

@@ -1,5 +1,6 @@
-"""Operators that make constants, mostly shapes: Constant ConstantOfShape Shape Size Range Where
-Equal. What they give never depends on the input's value, only on its shape.
+"""Operators that make constants, mostly shapes: Constant ConstantOfShape Shape Size Range Equal; and Where.
+
+What they give never depends on the input's value, only on its shape. Where needs a constant condition.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from math import prod
 
 import numpy as np
 
-from certify.networks.operators import Call, Constant, Value, operator
+from certify.networks.graph import Term
+from certify.networks.maps import Select
+from certify.networks.operators import Call, Constant, Value, Variable, operator
 from certify.networks.operators._call import MAX_TENSOR
 
 
 @operator("Constant")
 def constant(call: Call) -> Value:
+    """A stored tensor or list of numbers."""
     for attribute, kind in (
         ("value", None),
         ("value_float", np.float32),
@@ -38,7 +42,7 @@ def constant_of_shape(call: Call) -> Value:
 
 
 @operator("Shape")
-def shape(call: Call) -> Value:
+def shape_as_numbers(call: Call) -> Value:
     own = call.value(0).shape
     end = call.attr("end")
     return Constant(np.array(own[slice(int(call.attr("start", 0)), end)], dtype=np.int64), call.name)
@@ -68,6 +72,16 @@ def equal(call: Call) -> Value:
 
 @operator("Where")
 def where(call: Call) -> Value:
-    condition, a, b = (call.constant(k, "operand") for k in range(3))
-    call.shape_of(condition, a, b)
-    return Constant(np.where(condition.array, a.array, b.array), call.name)
+    """A choice that is fixed: each entry from one of two values."""
+    condition, a, b = call.constant(0, "condition"), call.value(1), call.value(2)
+    shape = call.shape_of(condition, a, b)
+    if isinstance(a, Constant) and isinstance(b, Constant):
+        return Constant(np.where(condition.array, a.array, b.array), call.name)
+    call.limit(shape)
+    chosen = np.broadcast_to(condition.array.astype(bool), shape).ravel()
+    terms = []
+    for value, mine in ((a, chosen), (b, ~chosen)):
+        node = call.variable(call.expand(call.variable(value), shape)).node
+        own = np.where(mine, np.arange(mine.size), -1).astype(np.int32)
+        terms.append(Term(node, Select(own, mine.size)))
+    return Variable(call.builder.affine(terms, name=call.name), shape)

@@ -55,9 +55,8 @@ def split(call: Call) -> list[Value]:
     value = call.value(0)
     axis = call.axis(int(call.attr("axis", 0)), len(value.shape))
     n = value.shape[axis]
-    sizes = call.integers(1, "split")
+    sizes, parts = call.integers(1, "split"), int(call.attr("num_outputs", call.outputs))
     if sizes is None:
-        parts = int(call.attr("num_outputs", call.outputs))
         if not 0 < parts <= n:
             raise call.bad(f"cannot split an axis of {n} into {parts} parts")
         step = -(-n // parts)
@@ -106,11 +105,9 @@ def join(call: Call, values: list[Variable], axis: int) -> Variable:
 @operator("Pad")
 def pad(call: Call) -> Value:
     value = call.value(0)
-    mode = call.attr("mode", "constant")
+    mode, number_given = call.attr("mode", "constant"), float(call.attr("value", 0.0))
     rank = len(value.shape)
     pads = call.integers(1, "pads")
-    if pads is None:
-        pads = call.integers(1, "paddings")
     axes = call.integers(3, "axes") if call.has(3) else None
     where = [call.axis(a, rank) for a in axes] if axes is not None else list(range(rank))
     if pads is None or len(pads) != 2 * len(where):
@@ -126,11 +123,7 @@ def pad(call: Call) -> Value:
         if rule is None:
             raise call.bad(f"mode {mode!r} is none of constant, reflect, edge, wrap")
         return call.rearrange(value, lambda a: np.pad(a[crop], grow, mode=rule))  # type: ignore[call-overload]
-    fill = (
-        call.constant(2, "fill value")
-        if call.has(2)
-        else Constant(np.array(float(call.attr("value", 0.0))), "value")
-    )
+    fill = call.constant(2, "fill value") if call.has(2) else Constant(np.array(number_given), "value")
     number = call.numbers(fill, "fill value").reshape(-1)
     if number.size != 1:
         raise call.bad(f"expected one fill value, found {number.size}")

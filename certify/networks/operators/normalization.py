@@ -18,7 +18,7 @@ from certify.networks.operators import Call, Value, Variable, operator
 from certify.networks.operators._exact import inverse_roots
 
 
-@operator("BatchNormalization")
+@operator("BatchNormalization", ignores=("momentum", "is_test", "consumed_inputs"))
 def batch_normalization(call: Call) -> Value:
     value = call.variable(call.value(0))
     if call.attr("training_mode", 0) or call.outputs > 1:

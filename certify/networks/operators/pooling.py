@@ -29,7 +29,7 @@ def _pool(call: Call) -> tuple[Variable, Windows, int]:
     return value, at, images
 
 
-@operator("MaxPool")
+@operator("MaxPool", ignores=("storage_order",))
 def max_pool(call: Call) -> Value:
     value, at, images = _pool(call)
     choices = channelled(at.positions(), at.inside, images)

@@ -102,6 +102,7 @@ def gemm(call: Call) -> Value:
     b = _swap(call, b) if call.attr("transB", 0) else b
     y = product_of(call, a, b, *ratio(call.attr("alpha", 1.0)))
     beta = float(call.attr("beta", 1.0))
+    call.attr("broadcast")  # opset 6 had to ask for what is now the rule
     if not call.has(2) or beta == 0:
         return y
     c = call.value(2)

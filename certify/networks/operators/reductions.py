@@ -18,15 +18,15 @@ from certify.networks.operators._call import Shape
 
 def _axes(call: Call, rank: int) -> list[int]:
     """The axes a Reduce operator names; all when it names none, unless it says that none means none."""
-    axes = call.integers(1, "axes")
+    axes, none_is_none = call.integers(1, "axes"), call.attr("noop_with_empty_axes", 0)
     if not axes:
-        return [] if call.attr("noop_with_empty_axes", 0) else list(range(rank))
+        return [] if none_is_none else list(range(rank))
     return sorted({call.axis(a, rank) for a in axes})
 
 
 def _after(call: Call, shape: Shape, axes: list[int]) -> Shape:
-    kept = (1 if i in axes else n for i, n in enumerate(shape) if i not in axes or call.attr("keepdims", 1))
-    return tuple(kept)
+    keep = call.attr("keepdims", 1)
+    return tuple(1 if i in axes else n for i, n in enumerate(shape) if keep or i not in axes)
 
 
 def reduced(call: Call, value: Variable) -> tuple[NDArray[np.int32], Shape]:

@@ -14,7 +14,7 @@ from certify.networks.operators._call import MAX_TENSOR
 FLOATS = {1, 10, 11, 16}  # TensorProto: FLOAT, FLOAT16, DOUBLE, BFLOAT16
 
 
-@operator("Identity", "Dropout")
+@operator("Identity", "Dropout", ignores=("ratio", "seed", "is_test", "consumed_inputs"))
 def identity(call: Call) -> Value:
     if call.op == "Dropout":
         if call.has(2) and call.constant(2, "training_mode").array.any():
@@ -24,7 +24,7 @@ def identity(call: Call) -> Value:
     return call.value(0)
 
 
-@operator("Cast", "CastLike")
+@operator("Cast", "CastLike", ignores=("saturate", "round_mode"))
 def cast(call: Call) -> Value:
     """A change of float type is a rounding of the machine's, not of the real-number model.
 
@@ -127,16 +127,18 @@ def tile(call: Call) -> Value:
 def depth_and_space(call: Call) -> Value:
     value, b = call.value(0), int(call.attr("blocksize", 0))
     n, c, h, w = value.shape
+    depth_first = call.attr("mode", "DCR") == "DCR"
     if call.op == "SpaceToDepth":
+        axes = (0, 3, 5, 1, 2, 4) if depth_first else (0, 1, 3, 5, 2, 4)
         return call.rearrange(
             value,
             lambda a: (
                 a.reshape(n, c, h // b, b, w // b, b)
-                .transpose(0, 3, 5, 1, 2, 4)
+                .transpose(axes)
                 .reshape(n, c * b * b, h // b, w // b)
             ),
         )
-    if call.attr("mode", "DCR") == "DCR":
+    if depth_first:
         split, order = (n, b, b, c // (b * b), h, w), (0, 3, 4, 1, 5, 2)
     else:
         split, order = (n, c // (b * b), b, b, h, w), (0, 1, 4, 2, 5, 3)

@@ -1,5 +1,8 @@
 """What ATen calls mean in terms of our operators (which are named after ONNX's).
 
+One table of small functions, in the files of this package (found by discovery). ATen's arguments are
+completed from the operation's own schema, so defaults are never guessed here. An operation that is not in the table is
+refused by name.
 """
 
 from __future__ import annotations

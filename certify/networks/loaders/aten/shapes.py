@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from certify.networks.loaders.aten import Arguments, Context, Results, rule
 
 
@@ -84,7 +86,7 @@ def _split(c: Context, a: Arguments) -> Results:
     n = a["self"].shape[axis]
     if "unbind" in c.target:
         return [c.op("Gather", a["self"], k, axis=axis) for k in range(n)]
-    sizes = a.get("split_sizes", a.get("split_size"))
+    sizes: Any = a.get("split_sizes", a.get("split_size"))
     if "chunk" in c.target:
         sizes = -(-n // a["chunks"])
     if isinstance(sizes, int):
