@@ -43,8 +43,20 @@ class Relation:
 class Block:
     """One vector variable of a plan."""
 
-    __slots__ = ("coarse", "fine", "inner", "kind", "place", "relation", "role", "scale", "sigma", "sigma_key",
-                 "size", "source")
+    __slots__ = (
+        "coarse",
+        "fine",
+        "inner",
+        "kind",
+        "place",
+        "relation",
+        "role",
+        "scale",
+        "sigma",
+        "sigma_key",
+        "size",
+        "source",
+    )
 
     def __init__(self, kind, size, scale, place, **more):
         self.kind, self.size, self.scale, self.place = kind, size, scale, place

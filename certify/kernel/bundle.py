@@ -82,8 +82,7 @@ def _walk(path):
         for f in inside:
             count += 1
             limit(count, FILES, path, "number of files")
-            plain = f.is_file(follow_symlinks=False)
-            require(plain, "extra-file", f.name, "not a plain file")
+            require(f.is_file(follow_symlinks=False), "extra-file", f.name, "not a plain file")
             yield (f.name if f is entry else f"{entry.name}/{f.name}"), f.stat(follow_symlinks=False).st_size
 
 
@@ -91,7 +90,7 @@ def _open_zip(path):
     try:
         if os.path.getsize(path) > BUNDLE_BYTES:
             raise Declined("limit", path, "the file is larger than a bundle may be")
-        z = zipfile.ZipFile(path)  # noqa: SIM115 (closed by Bundle.close)
+        z = zipfile.ZipFile(path)
         infos = z.infolist()
     except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as e:
         raise Rejected("unreadable", path, f"neither a bundle directory nor a zip ({type(e).__name__})") from None
@@ -112,15 +111,15 @@ def _manifest(data: bytes):
     out, last = {}, ""
     while (words := cursor.peek()) is not None:
         cursor.next(words[0])
-        require(len(words) == 3, "word-count", cursor.place, "expected digest, size and name")
+        cursor.need(len(words) == 3, "word-count", "expected digest, size and name")
         name = words[2]
         stem = name.split("/")
         ok = name in ("claim", "claim.json", "proof") or (len(stem) == 2 and stem[0] in ("blobs", "networks"))
-        require(ok, "extra-file", cursor.place, f"{name[:80]} has no place in a bundle")
+        cursor.need(ok, "extra-file", f"{name[:80]} has no place in a bundle")
         digest = cursor.digest(words[0])
         if len(stem) == 2:
-            require(stem[1] == digest, "digest-mismatch", cursor.place, "the name is not the digest")
-        require(name > last, "manifest-order", cursor.place, "names are sorted and unique")
+            cursor.need(stem[1] == digest, "digest-mismatch", "the name is not the digest")
+        cursor.need(name > last, "manifest-order", "names are sorted and unique")
         out[name] = (digest, cursor.integer(words[1]))
         last = name
     return out

@@ -31,7 +31,12 @@ def check(path: str, arithmetic, before_replay=None) -> Checked:
     bundle = Bundle(path)
     try:
         claim = Claim(bundle)
-        require(bundle.read("claim.json") == render(claim), "rendering", "claim.json", "does not say what `claim` says")
+        require(
+            bundle.read("claim.json") == render(claim),
+            "rendering",
+            "claim.json",
+            "does not say what `claim` says",
+        )
         proof = Proof(bundle, claim, arithmetic)
         bundle.read_rest()
         if before_replay is not None:

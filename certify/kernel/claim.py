@@ -23,16 +23,16 @@ class Claim:
     def __init__(self, bundle) -> None:
         lines = Lines("claim", bundle.read("claim"))
         lines.header("claim")
-        require(len(words := lines.next("rules")) == 2, "word-count", lines.place, "one rule-set version")
+        lines.need(len(words := lines.next("rules")) == 2, "word-count", "one rule-set version")
         if words[1] != RULES:
             raise Declined("version", lines.place, f"rule set {words[1][:20]}; this kernel knows {RULES}")
-        require(len(words := lines.next("semantics")) == 2, "word-count", lines.place, "one semantics")
+        lines.need(len(words := lines.next("semantics")) == 2, "word-count", "one semantics")
         if words[1] != "real":
             raise Declined("semantics", lines.place, f"semantics {words[1][:20]}; this kernel knows real")
         self._table = read_table(lines, bundle)
         self.digests = {}
         for name in ("f", "g"):
-            require(len(words := lines.next(name)) == 2, "word-count", lines.place, "one digest")
+            lines.need(len(words := lines.next(name)) == 2, "word-count", "one digest")
             zero = name == "g" and words[1] == "zero"
             self.digests[name] = "zero" if zero else lines.digest(words[1])
         self.graph, self.local, self.outputs = Graph(), {}, {}
@@ -47,10 +47,10 @@ class Claim:
         self._read_quantity(lines)
         words = lines.next("at-most", "below")
         num, den = lines.integers(words[1:], 2)
-        require(den >= 1, "denominator", lines.place, "a denominator is at least 1")
+        lines.need(den >= 1, "denominator", "a denominator is at least 1")
         self.relation, self.threshold = words[0], Fraction(num, den)
         squared = self.quantity[0] == "value" and self.quantity[1] == "l2"
-        require(not squared or num >= 0, "threshold", lines.place, "a norm is compared with a non-negative number")
+        lines.need(not squared or num >= 0, "threshold", "a norm is compared with a non-negative number")
         lines.end()
         for k in range(self.domain.parts):
             self.domain.check_part(k, "claim")
@@ -60,17 +60,17 @@ class Claim:
         for node in self.graph.nodes:
             if node.kind == "input":
                 sizes.add(node.size)
-        require(len(sizes) == 1, "interface", lines.place, "all inputs of f and g have one size")
+        lines.need(len(sizes) == 1, "interface", "all inputs of f and g have one size")
         self.n_in = sizes.pop()
         if "g" in self.outputs:
             other = self.graph.nodes[self.outputs["g"]].size
-            require(other == self.n_out, "interface", lines.place, f"f has {self.n_out} outputs, g {other}")
+            lines.need(other == self.n_out, "interface", f"f has {self.n_out} outputs, g {other}")
 
     def _tensor(self, lines, word, kind, count):
         tensor = pick(self._table, lines.integer(word), lines)
-        require(tensor.kind[0] == kind, "tensor-type", lines.place, f"unexpected tensor type {tensor.kind}")
+        lines.need(tensor.kind[0] == kind, "tensor-type", f"unexpected tensor type {tensor.kind}")
         fits = tensor.count == count
-        require(fits, "shape", lines.place, f"expected a tensor of {count} entries, found {tensor.count}")
+        lines.need(fits, "shape", f"expected a tensor of {count} entries, found {tensor.count}")
         return tensor
 
     def _read_domain(self, lines):
@@ -81,16 +81,16 @@ class Claim:
             tensors = [self._tensor(lines, w, "f", self.n_in) for w in words[2:]]
         elif form == "ball" and len(words) == 7:
             norm = words[2]
-            require(norm in ("linf", "l2", "l1"), "no-such-norm", lines.place, f"no norm {norm[:20]}")
+            lines.need(norm in ("linf", "l2", "l1"), "no-such-norm", f"no norm {norm[:20]}")
             parts, num, den = lines.integers(words[4:], 3)
-            require(den >= 1, "denominator", lines.place, "a denominator is at least 1")
-            require(num >= 0, "negative-radius", lines.place, "a radius is not negative")
+            lines.need(den >= 1, "denominator", "a denominator is at least 1")
+            lines.need(num >= 0, "negative-radius", "a radius is not negative")
             radius = Fraction(num, den)
         elif form == "points" and len(words) == 4:
             parts = lines.integer(words[3])
         else:
             raise Rejected("unexpected-word", lines.place, "no such form of domain")
-        require(parts >= 1, "empty-domain", lines.place, "a domain has at least one part")
+        lines.need(parts >= 1, "empty-domain", "a domain has at least one part")
         limit(parts, SIZE, lines.place, "parts of the domain")
         if form != "box":
             tensors = [self._tensor(lines, words[3 if form == "ball" else 2], "f", parts * self.n_in)]
@@ -98,34 +98,33 @@ class Claim:
         within = None
         if words[0] == "within":
             a, b, c, d = lines.integers(words[1:], 4)
-            require(b >= 1 and d >= 1, "denominator", lines.place, "a denominator is at least 1")
+            lines.need(b >= 1 and d >= 1, "denominator", "a denominator is at least 1")
             within = ("uniform", (Fraction(a, b), Fraction(c, d)))
         elif words[0] == "within-arrays":
-            require(len(words) == 3, "word-count", lines.place, "two tensors")
+            lines.need(len(words) == 3, "word-count", "two tensors")
             within = ("arrays", [self._tensor(lines, w, "f", self.n_in) for w in words[1:]])
         else:
-            require(len(words) == 1, "word-count", lines.place, "`anywhere` stands alone")
+            lines.need(len(words) == 1, "word-count", "`anywhere` stands alone")
         self.domain = Domain(form, norm, tensors, parts, radius, within, self.n_in)
 
     def _read_quantity(self, lines):
         words = lines.next("quantity")[1:]
         form = words[0] if words else ""
         if form == "value" and len(words) == 3:
-            require(words[1] in ("linf", "l2", "l1"), "no-such-norm", lines.place, f"no norm {words[1][:20]}")
+            lines.need(words[1] in ("linf", "l2", "l1"), "no-such-norm", f"no norm {words[1][:20]}")
             modulo = lines.integer(words[2])
-            require(modulo in (0, 1), "unexpected-word", lines.place, "modulo mean is 0 or 1")
-            enough = modulo == 0 or self.n_out >= 2
-            require(enough, "one-output", lines.place, "modulo the mean needs two outputs")
+            lines.need(modulo in (0, 1), "unexpected-word", "modulo mean is 0 or 1")
+            lines.need(modulo == 0 or self.n_out >= 2, "one-output", "modulo the mean needs two outputs")
             self.quantity = ("value", words[1], modulo)
         elif form == "output" and len(words) == 2:
             j = lines.integer(words[1])
-            require(0 <= j < self.n_out, "index-range", lines.place, f"output {j} of {self.n_out}")
+            lines.need(0 <= j < self.n_out, "index-range", f"output {j} of {self.n_out}")
             self.quantity = ("output", j)
         elif form in ("functional", "upper") and len(words) == 2:
             self.quantity = (form, self._tensor(lines, words[1], "f", self.n_out))
         elif form in ("margin", "decision") and len(words) == 2:
-            require(self.n_out >= 2, "one-output", lines.place, f"a {form} needs two outputs")
-            require("g" in self.outputs, "one-network", lines.place, f"a {form} compares two networks")
+            lines.need(self.n_out >= 2, "one-output", f"a {form} needs two outputs")
+            lines.need("g" in self.outputs, "one-network", f"a {form} compares two networks")
             self.quantity = (form, self._tensor(lines, words[1], "i", self.domain.parts))
         else:
             raise Rejected("unexpected-word", lines.place, "no such form of quantity")

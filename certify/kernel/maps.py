@@ -191,7 +191,14 @@ class ConvShape:
         per_in, per_out = self.c_in // self.groups, self.c_out // self.groups
         for g in range(self.groups):
             for positions_in, positions_out in self.offsets:
-                yield g * per_in, (g + 1) * per_in, g * per_out, (g + 1) * per_out, positions_in, positions_out
+                yield (
+                    g * per_in,
+                    (g + 1) * per_in,
+                    g * per_out,
+                    (g + 1) * per_out,
+                    positions_in,
+                    positions_out,
+                )
 
     def pull(self, c, weights):
         a, out = self._a, self._a.zeros(c.shape[0], self.n_in)

@@ -11,7 +11,7 @@ from math import prod
 
 from certify.kernel.limits import NODES, SIZE, SPATIAL_AXES
 from certify.kernel.tensors import pick, read_table
-from certify.kernel.verdict import limit, require
+from certify.kernel.verdict import limit
 from certify.kernel.words import Lines
 
 
@@ -65,64 +65,66 @@ class Graph:
                 _check_size(size, lines)
                 local.append(self._simple(words[0], size, other, lines, local))
         (output,) = lines.numbers("output", 1)
-        require(0 <= output < len(local), "no-such-node", lines.place, f"node {output} of {len(local)}")
+        lines.need(0 <= output < len(local), "no-such-node", f"node {output} of {len(local)}")
         lines.end()
         return local, local[output]
 
     def _source(self, index, size, lines, local):
-        require(0 <= index < len(local), "no-such-node", lines.place, f"node {index} of {len(local)}")
+        lines.need(0 <= index < len(local), "no-such-node", f"node {index} of {len(local)}")
         at = local[index]
         if size is not None:
             found = self.nodes[at].size
-            require(found == size, "shape", lines.place, f"expected a node of size {size}, found {found}")
+            lines.need(found == size, "shape", f"expected a node of size {size}, found {found}")
         return at
 
     def _simple(self, kind, size, other, lines, local):
         if kind == "input":
-            require(other in (0, 1), "role", lines.place, "an input has role 0 or 1")
+            lines.need(other in (0, 1), "role", "an input has role 0 or 1")
             return self._intern(("input", size, other), Node("input", size, frozenset([other]), role=other))
         at = self._source(other, size, lines, local)
         roles = self.nodes[at].roles
         if kind == "relu":
             return self._intern(("relu", at), Node("relu", size, roles, source=at))
-        require(roles == {1}, "free-source", lines.place, "a free node depends on x' alone")
+        lines.need(roles == {1}, "free-source", "a free node depends on x' alone")
         return self._intern(None, Node("free", size, frozenset(["free"]), source=at))
 
     def _affine(self, words, lines, table, local):
         size, count, bias, repeat = lines.integers(words[1:], 4)
         _check_size(size, lines)
         limit(count, NODES, lines.place, "number of terms")
-        require(count >= 1, "shape", lines.place, "an affine node has at least one term")
+        lines.need(count >= 1, "shape", "an affine node has at least one term")
         tensor = None
         if bias != -1:
             tensor = pick(table, bias, lines)
-            require(tensor.kind[0] == "f", "tensor-type", lines.place, "a bias is floating-point")
+            lines.need(tensor.kind[0] == "f", "tensor-type", "a bias is floating-point")
             fits = repeat >= 1 and tensor.count * repeat == size
-            require(fits, "shape", lines.place, f"bias of {tensor.count} x {repeat} for size {size}")
+            lines.need(fits, "shape", f"bias of {tensor.count} x {repeat} for size {size}")
         else:
-            require(repeat == 1, "shape", lines.place, "no bias, so repeat is 1")
+            lines.need(repeat == 1, "shape", "no bias, so repeat is 1")
         terms = []
         for _ in range(count):
             w = lines.next("term")
-            require(len(w) >= 5, "word-count", lines.place, "a term names source, num, den and a map")
+            lines.need(len(w) >= 5, "word-count", "a term names source, num, den and a map")
             source, num, den = lines.integers(w[1:4], 3)
-            require(den >= 1, "denominator", lines.place, "a denominator is at least 1")
+            lines.need(den >= 1, "denominator", "a denominator is at least 1")
             at = self._source(source, None, lines, local)
             linear_map = read_map(w[4], lines.integers(w[5:], len(w) - 5), lines, table, self.nodes[at].size)
             n_in, n_out = linear_map.n_in, linear_map.n_out
             fits = n_in == self.nodes[at].size and n_out == size
-            require(fits, "shape", lines.place, f"a map {n_in} -> {n_out} from {self.nodes[at].size} to {size}")
+            lines.need(fits, "shape", f"a map {n_in} -> {n_out} from {self.nodes[at].size} to {size}")
             terms.append(Term(at, num, den, linear_map, linear_map.key))
         roles = frozenset().union(*(self.nodes[t.source].roles for t in terms))
         key = (
-            "affine", size, None if tensor is None else (tensor.key, repeat),
+            "affine",
+            size,
+            None if tensor is None else (tensor.key, repeat),
             tuple((t.source, t.num, t.den, t.words) for t in terms),
         )
         return self._intern(key, Node("affine", size, roles, terms=tuple(terms), bias=tensor, repeat=repeat))
 
 
 def _check_size(size, lines):
-    require(size >= 1, "shape", lines.place, "a node has at least one entry")
+    lines.need(size >= 1, "shape", "a node has at least one entry")
     limit(size, SIZE, lines.place, "size of the node")
 
 
@@ -139,25 +141,23 @@ class MapData:
 def read_map(kind, numbers, lines, table, n_in):
     """The map words of a term line."""
     counts = {"identity": (0, 0), "dense": (1, 1), "select": (2, 2), "scale": (3, 3), "conv": (10, 64)}
-    require(kind in counts, "no-such-map", lines.place, f"no linear map {kind[:20]}")
+    lines.need(kind in counts, "no-such-map", f"no linear map {kind[:20]}")
     low, high = counts[kind]
-    fits = low <= len(numbers) <= high
-    require(fits, "word-count", lines.place, f"{len(numbers)} numbers for a {kind} map")
+    lines.need(low <= len(numbers) <= high, "word-count", f"{len(numbers)} numbers for a {kind} map")
     if kind == "identity":
         return MapData("identity", n_in, n_in)
     tensor = pick(table, numbers[0], lines)
     floating = tensor.kind[0] == "f"
-    require(floating == (kind != "select"), "tensor-type", lines.place, f"a {kind} map of {tensor.kind}")
+    lines.need(floating == (kind != "select"), "tensor-type", f"a {kind} map of {tensor.kind}")
     if kind == "dense":
-        whole = tensor.count % n_in == 0
-        require(whole, "shape", lines.place, f"{tensor.count} weights for {n_in} columns")
+        lines.need(tensor.count % n_in == 0, "shape", f"{tensor.count} weights for {n_in} columns")
         return MapData("dense", n_in, tensor.count // n_in, (tensor,))
     if kind == "select":
         return MapData("select", numbers[1], tensor.count, (tensor,))
     if kind == "scale":
         other = pick(table, numbers[1], lines)
         fits = other.kind[0] == "f" and other.count == tensor.count and numbers[2] >= 1
-        require(fits, "shape", lines.place, "lower and upper factors differ in type or number")
+        lines.need(fits, "shape", "lower and upper factors differ in type or number")
         n = tensor.count * numbers[2]
         return MapData("scale", n, n, (tensor, other), (numbers[2],))
     return _read_conv(tensor, numbers, lines)
@@ -166,25 +166,33 @@ def read_map(kind, numbers, lines, table, n_in):
 def _read_conv(tensor, numbers, lines):
     groups, c_in, c_out, d = numbers[1:5]
     limit(d, SPATIAL_AXES, lines.place, "spatial axes")
-    require(d >= 1 and len(numbers) == 5 + 6 * d, "word-count", lines.place, "wrong number of conv numbers")
+    lines.need(d >= 1 and len(numbers) == 5 + 6 * d, "word-count", "wrong number of conv numbers")
     rest = numbers[5:]
     spatial, kernel, strides = rest[:d], rest[d : 2 * d], rest[2 * d : 3 * d]
     begins, ends, dilations = rest[3 * d : 4 * d], rest[4 * d : 5 * d], rest[5 * d :]
     positive = min([groups, c_in, c_out, *spatial, *kernel, *strides, *dilations]) >= 1 and min(begins + ends) >= 0
-    require(positive, "shape", lines.place, "a conv number is out of range")
+    lines.need(positive, "shape", "a conv number is out of range")
     for v in numbers[1:]:
         limit(v, SIZE, lines.place, "a conv number")
-    whole = c_in % groups == 0 and c_out % groups == 0
-    require(whole, "shape", lines.place, "groups do not divide the channels")
+    lines.need(c_in % groups == 0 and c_out % groups == 0, "shape", "groups do not divide the channels")
     out = [
         (n + b + e - dil * (k - 1) - 1) // s + 1
         for n, b, e, dil, k, s in zip(spatial, begins, ends, dilations, kernel, strides, strict=True)
     ]
-    require(min(out) >= 1, "shape", lines.place, "the kernel is larger than the padded image")
+    lines.need(min(out) >= 1, "shape", "the kernel is larger than the padded image")
     fits = tensor.count == c_out * (c_in // groups) * prod(kernel)
-    require(fits, "shape", lines.place, f"{tensor.count} weights do not make this kernel")
+    lines.need(fits, "shape", f"{tensor.count} weights do not make this kernel")
     n_in, n_out = c_in * prod(spatial), c_out * prod(out)
     limit(max(n_in, n_out), SIZE, lines.place, "size of the image")
-    geometry = (groups, c_in, c_out, tuple(spatial), tuple(kernel), tuple(strides), tuple(begins),
-                tuple(dilations), tuple(out))
+    geometry = (
+        groups,
+        c_in,
+        c_out,
+        tuple(spatial),
+        tuple(kernel),
+        tuple(strides),
+        tuple(begins),
+        tuple(dilations),
+        tuple(out),
+    )
     return MapData("conv", n_in, n_out, (tensor,), geometry)

@@ -10,7 +10,7 @@ from certify.kernel.blocks import Block, Plan, Relation
 from certify.kernel.limits import BITS, BLOCKS, PLANS, SCALE
 from certify.kernel.maps import FixedMap, difference_map, fixed_map, gathered_map
 from certify.kernel.tensors import pick, read_table
-from certify.kernel.verdict import limit, require
+from certify.kernel.verdict import limit
 from certify.kernel.words import Lines
 
 
@@ -37,7 +37,6 @@ class Proof:
         if data.key not in self._maps:
             self._maps[data.key] = fixed_map(data, self._a)
         return self._maps[data.key]
-
 
     def difference(self, key, make):
         """A difference of maps, formed once for all plans."""
@@ -84,27 +83,27 @@ class _PlanReader:
                 c, q = lines.integers(rest, 2)
                 self._bits(c, q)
                 fits = len(self._plan.blocks) == count
-                require(fits, "word-count", lines.place, f"{len(self._plan.blocks)} blocks, {count} announced")
+                lines.need(fits, "word-count", f"{len(self._plan.blocks)} blocks, {count} announced")
                 self._plan.steps.append(("conclude", c, q, self._hints(hints, None)))
                 for name, node in self._claim.outputs.items():
-                    require(node in self._at, "no-such-block", lines.place, f"no block for the output of {name}")
+                    lines.need(node in self._at, "no-such-block", f"no block for the output of {name}")
                     self._plan.outputs[name] = self._at[node]
                 return self._plan
 
     def _bits(self, *values):
         for v in values:
-            require(v >= 0, "bits", self._lines.place, "a number of bits is not negative")
+            self._lines.need(v >= 0, "bits", "a number of bits is not negative")
             limit(v, BITS, self._lines.place, "number of bits")
 
     def _block(self, b) -> Block:
         inside = 0 <= b < len(self._plan.blocks)
-        require(inside, "no-such-block", self._lines.place, f"block {b} of {len(self._plan.blocks)}")
+        self._lines.need(inside, "no-such-block", f"block {b} of {len(self._plan.blocks)}")
         return self._plan.blocks[b]
 
     def _rows(self, tensor, size):
         chosen = self._proof.tensor(tensor).index(self._a, size)
         ok = min(chosen) >= 0 and len(set(chosen)) == len(chosen)
-        require(ok, "index-range", self._lines.place, "rows are distinct and not negative")
+        self._lines.need(ok, "index-range", "rows are distinct and not negative")
         return chosen
 
     def _hints(self, named, rows):
@@ -113,7 +112,7 @@ class _PlanReader:
         for b, (tp, tt) in named.items():
             block = self._plan.blocks[b]
             fits = (block.kind == "relu" and tt == -1) or (block.kind == "pair-relu" and tt != -1)
-            require(fits, "hint", self._lines.place, f"such slopes do not belong to a {block.kind} block")
+            self._lines.need(fits, "hint", f"such slopes do not belong to a {block.kind} block")
             matrices = []
             for t in (tp, tt):
                 if t == -1:
@@ -121,7 +120,7 @@ class _PlanReader:
                     continue
                 v = self._proof.tensor(t)
                 whole = v.count % block.size == 0 and rows in (None, v.count // block.size)
-                require(whole, "hint", self._lines.place, "the slopes do not have one row for each functional")
+                self._lines.need(whole, "hint", "the slopes do not have one row for each functional")
                 matrices.append(v.integers(self._a).shaped(v.count // block.size, block.size))
             out[b] = matrices
         return out
@@ -136,12 +135,12 @@ class _PlanReader:
     def _read_node(self, rest):
         lines, claim = self._lines, self._claim
         known = len(rest) == 3 and rest[0] in claim.local
-        require(known, "word-count", lines.place, "expected a network, a node and a scale")
+        lines.need(known, "word-count", "expected a network, a node and a scale")
         index, scale = lines.integers(rest[1:], 2)
         inside = 0 <= index < len(claim.local[rest[0]])
-        require(inside, "no-such-node", lines.place, f"node {index} of network {rest[0]}")
+        lines.need(inside, "no-such-node", f"node {index} of network {rest[0]}")
         at = claim.local[rest[0]][index]
-        require(at not in self._at, "block-twice", lines.place, "this node has a block already")
+        lines.need(at not in self._at, "block-twice", "this node has a block already")
         node = claim.graph.nodes[at]
         limit(abs(scale), SCALE, lines.place, "scale")
         if node.kind == "input":
@@ -149,7 +148,7 @@ class _PlanReader:
         elif node.kind in ("relu", "free"):
             source = self._source(node.source)
             same = self._plan.blocks[source].scale == scale
-            require(same, "scale", lines.place, f"a {node.kind} block has the scale of its source")
+            lines.need(same, "scale", f"a {node.kind} block has the scale of its source")
             block = Block(node.kind, node.size, scale, lines.place, source=source)
         else:
             terms = [self._term(t) for t in node.terms]
@@ -158,7 +157,7 @@ class _PlanReader:
         self._add(block, at)
 
     def _source(self, node):
-        require(node in self._at, "no-such-block", self._lines.place, "a source has no block yet")
+        self._lines.need(node in self._at, "no-such-block", "a source has no block yet")
         return self._at[node]
 
     def _term(self, t):
@@ -176,33 +175,36 @@ class _PlanReader:
     def _read_pair(self, word, rest):
         lines = self._lines
         fixed = {"pair-direct": 4, "pair-relu": 5, "pair-affine": 7}[word]
-        require(len(rest) >= fixed, "word-count", lines.place, f"too few numbers for {word}")
+        lines.need(len(rest) >= fixed, "word-count", f"too few numbers for {word}")
         numbers = lines.integers(rest, len(rest))
         u, w, sigma, scale = numbers[:4]
         fine, coarse = self._block(u), self._block(w)
         is_nodes = self._node[u] is not None and self._node[w] is not None and u != w
-        require(is_nodes, "pair", lines.place, "a pair joins the blocks of two different nodes")
+        lines.need(is_nodes, "pair", "a pair joins the blocks of two different nodes")
         same = fine.scale == coarse.scale <= scale
-        require(same, "scale", lines.place, "u and w have one scale, and d one at least as fine")
+        lines.need(same, "scale", "u and w have one scale, and d one at least as fine")
         index, key = None, None
         if sigma == -1:
-            require(fine.size == coarse.size, "pair", lines.place, f"sizes {fine.size} and {coarse.size}")
+            lines.need(fine.size == coarse.size, "pair", f"sizes {fine.size} and {coarse.size}")
         else:
             tensor = self._proof.tensor(sigma)
-            require(tensor.count == fine.size, "pair", lines.place, "a selection has one entry for each of u")
+            lines.need(tensor.count == fine.size, "pair", "a selection has one entry for each of u")
             index, key = tensor.index(self._a, coarse.size), tensor.key
         more = {"fine": u, "coarse": w, "sigma": index, "sigma_key": key}
         if word == "pair-direct":
-            require(len(numbers) == 4, "word-count", lines.place, "pair-direct has four numbers")
+            lines.need(len(numbers) == 4, "word-count", "pair-direct has four numbers")
         elif word == "pair-relu":
-            require(len(numbers) == 5, "word-count", lines.place, "pair-relu has five numbers")
+            lines.need(len(numbers) == 5, "word-count", "pair-relu has five numbers")
             inner = self._block(numbers[4])
             ok = (
-                fine.kind == coarse.kind == "relu" and inner.kind.startswith("pair-")
-                and inner.fine == fine.source and inner.coarse == coarse.source
-                and inner.sigma_key == key and inner.scale == scale
+                fine.kind == coarse.kind == "relu"
+                and inner.kind.startswith("pair-")
+                and inner.fine == fine.source
+                and inner.coarse == coarse.source
+                and inner.sigma_key == key
+                and inner.scale == scale
             )
-            require(ok, "pair", lines.place, "the inner block is not the pair of the relus' sources")
+            lines.need(ok, "pair", "the inner block is not the pair of the relus' sources")
             more["inner"] = numbers[4]
         else:
             more["relation"] = self._pair_relation(numbers, index, scale)
@@ -215,7 +217,7 @@ class _PlanReader:
             from certify.kernel.network import MapData
 
             return [(MapData("identity", node.size, node.size), 1, 1, block)], None, None
-        require(node.kind == "affine", "match", self._lines.place, f"a {node.kind} block has no terms to match")
+        self._lines.need(node.kind == "affine", "match", f"a {node.kind} block has no terms to match")
         key = None if node.bias is None else (node.bias.key, node.repeat)
         return [(t.map, t.num, t.den, self._source(t.source)) for t in node.terms], self._bias(node), key
 
@@ -223,14 +225,14 @@ class _PlanReader:
         lines, blocks = self._lines, self._plan.blocks
         u, w, expand_u, expand_w, count = numbers[0], numbers[1], numbers[4], numbers[5], numbers[6]
         fits = expand_u in (0, 1) and expand_w in (0, 1) and len(numbers) == 7 + 3 * count
-        require(fits, "word-count", lines.place, "wrong number of matches")
+        lines.need(fits, "word-count", "wrong number of matches")
         terms_u, bias_u, key_u = self._view(u, expand_u)
         terms_w, bias_w, key_w = self._view(w, expand_w)
         out, used_u, used_w = [], set(), set()
         for i in range(count):
             t, t2, inner = numbers[7 + 3 * i : 10 + 3 * i]
             fresh = 0 <= t < len(terms_u) and 0 <= t2 < len(terms_w) and t not in used_u and t2 not in used_w
-            require(fresh, "match", lines.place, "a match names a missing or used term")
+            lines.need(fresh, "match", "a match names a missing or used term")
             used_u.add(t)
             used_w.add(t2)
             out.extend(self._match(terms_u[t], terms_w[t2], inner, sigma))
@@ -249,20 +251,22 @@ class _PlanReader:
         """M x - S M' y with x - S' y = d':  M d' + (M S' - S M') y."""
         lines, blocks = self._lines, self._plan.blocks
         (data, num, den, source), (data2, num2, den2, source2) = first, second
-        require((num, den) == (num2, den2), "match", lines.place, "matched terms have one scalar")
+        lines.need((num, den) == (num2, den2), "match", "matched terms have one scalar")
         sigma_in, size_in = None, blocks[source2].size
         out = []
         a, b = self._proof.fixed(data), self._proof.fixed(data2)
         if inner == -1:
-            require(source == source2, "match", lines.place, "matched terms read different blocks")
+            lines.need(source == source2, "match", "matched terms read different blocks")
         else:
             pair = self._block(inner)
             ok = pair.kind.startswith("pair-") and pair.fine == source and pair.coarse == source2
-            require(ok, "match", lines.place, "the inner block is not the pair of the terms' sources")
+            lines.need(ok, "match", "the inner block is not the pair of the terms' sources")
             sigma_in = pair.sigma
             out.append((a, num, den, inner, pair.scale))
         key = (data.key, data2.key, sigma_in and tuple(sigma_in), sigma and tuple(sigma), size_in)
-        left = self._proof.difference(key, lambda: difference_map(a, b, data.key == data2.key, sigma_in, sigma, size_in))
+        left = self._proof.difference(
+            key, lambda: difference_map(a, b, data.key == data2.key, sigma_in, sigma, size_in)
+        )
         if left is not None:
             out.append((left, num, den, source2, blocks[source2].scale))
         return out

@@ -70,10 +70,10 @@ def read_table(lines, bundle) -> list[Tensor]:
     table: list[Tensor] = []
     while (words := lines.peek()) is not None and words[0] == "tensor":
         lines.next("tensor")
-        require(len(words) == 4, "word-count", lines.place, "expected type, count and digest")
-        require(words[1] in WIDTH, "tensor-type", lines.place, f"no tensor type {words[1][:20]}")
+        lines.need(len(words) == 4, "word-count", "expected type, count and digest")
+        lines.need(words[1] in WIDTH, "tensor-type", f"no tensor type {words[1][:20]}")
         count = lines.integer(words[2])
-        require(count >= 1, "tensor-size", lines.place, "a tensor has at least one entry")
+        lines.need(count >= 1, "tensor-size", "a tensor has at least one entry")
         limit(count, TENSOR_ENTRIES, lines.place, "entries of the tensor")
         table.append(Tensor(words[1], count, lines.digest(words[3]), bundle, lines.place))
     return table
@@ -81,7 +81,7 @@ def read_table(lines, bundle) -> list[Tensor]:
 
 def pick(table, index: int, lines) -> Tensor:
     """A tensor by its number."""
-    require(0 <= index < len(table), "no-such-tensor", lines.place, f"tensor {index} of {len(table)}")
+    lines.need(0 <= index < len(table), "no-such-tensor", f"tensor {index} of {len(table)}")
     return table[index]
 
 

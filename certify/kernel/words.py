@@ -25,6 +25,10 @@ class Lines:
     def place(self) -> str:
         return f"{self.name}:{self.number}"
 
+    def need(self, condition: bool, code: str, text: str) -> None:
+        """Reject at this line unless the condition holds."""
+        require(condition, code, self.place, text)
+
     def peek(self):
         """The words of the next line, or None at the end of the file."""
         if self._peeked is None and self._at < len(self._data):

@@ -272,9 +272,7 @@ def decode(kind, data):
 
 def integers(kind, data):
     width = int(kind[1])
-    return vector(
-        int.from_bytes(data[i : i + width], "little", signed=True) for i in range(0, len(data), width)
-    )
+    return vector(int.from_bytes(data[i : i + width], "little", signed=True) for i in range(0, len(data), width))
 
 
 def self_test():

@@ -96,9 +96,7 @@ class Pass:
         self.add_constant(value >> self.plan.constant_bits)
         for m, source in self.plan.blocks[b].relation.maps(self._bits):
             pulled = m.pull_below(c)
-            self._fraction[source] = (
-                pulled if source not in self._fraction else self._fraction[source] + pulled
-            )
+            self._fraction[source] = pulled if source not in self._fraction else self._fraction[source] + pulled
 
     def _relu(self, b):
         c = self.take_all(b)

@@ -121,7 +121,10 @@ def push_relu_pair(state, b) -> None:
     here = c.differs(0)
     mine = cw
     if block.sigma is not None:
-        paired, owns = a.vector([int(i >= 0) for i in block.sigma]), a.vector([int(o) for o in owners(block.sigma)])
+        paired, owns = (
+            a.vector([int(i >= 0) for i in block.sigma]),
+            a.vector([int(o) for o in owners(block.sigma)]),
+        )
         alone = a.where(paired > 0, 0, c)
         cu = cu + (alone << delta)
         here = here & (paired > 0)
@@ -147,8 +150,15 @@ def push_relu_pair(state, b) -> None:
     if unstable:
         take = lambda m: m.columns(unstable)  # noqa: E731
         least = intercept(
-            a, take(au + (cd << delta)), take(mine - (cd << delta)), take(on_d), take(on_y),
-            tuple(take(v) for v in x), tuple(take(v) for v in y), tuple(take(v) for v in d), delta,
+            a,
+            take(au + (cd << delta)),
+            take(mine - (cd << delta)),
+            take(on_d),
+            take(on_y),
+            tuple(take(v) for v in x),
+            tuple(take(v) for v in y),
+            tuple(take(v) for v in d),
+            delta,
             inner.place,
         )
         state.add_constant(a.where(take_mask(a, here, unstable), least, 0).row_sums())

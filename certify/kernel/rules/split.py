@@ -14,7 +14,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from certify.kernel.limits import DEPTH, LEAVES, SPLIT_SCALE
-from certify.kernel.verdict import limit, require
+from certify.kernel.verdict import limit
 
 
 def leaves(lines, part, n_in, contains, plans, count):
@@ -29,21 +29,20 @@ def leaves(lines, part, n_in, contains, plans, count):
         words = lines.next("split", "leaf")
         numbers = lines.integers(words[1:], 3 if words[0] == "split" else 1)
         if words[0] == "leaf":
-            inside = 0 <= numbers[0] < plans
-            require(inside, "no-such-plan", lines.place, f"plan {numbers[0]} of {plans}")
+            lines.need(0 <= numbers[0] < plans, "no-such-plan", f"plan {numbers[0]} of {plans}")
             count[0] += 1
             limit(count[0], LEAVES, lines.place, "number of leaves")
             yield numbers[0], cuts
             continue
         limit(len(cuts) + 1, DEPTH, lines.place, "depth of splits")
         i, at, scale = numbers
-        require(0 <= i < n_in, "index-range", lines.place, f"coordinate {i} of {n_in}")
+        lines.need(0 <= i < n_in, "index-range", f"coordinate {i} of {n_in}")
         limit(abs(scale), SPLIT_SCALE, lines.place, "scale of the split")
         m = Fraction(at, 1 << scale) if scale >= 0 else Fraction(at << -scale)
         lower = max((c[2] for c in cuts if c[0] == i and c[2] is not None), default=None)
         upper = min((c[1] for c in cuts if c[0] == i and c[1] is not None), default=None)
         inside = contains(i, m) and (lower is None or lower < m) and (upper is None or m < upper)
-        require(inside, "split-outside", lines.place, f"the cut of coordinate {i} is outside the region")
+        lines.need(inside, "split-outside", f"the cut of coordinate {i} is outside the region")
         stack.append((*cuts, (i, None, m)))
         stack.append((*cuts, (i, m, None)))
 

@@ -1,0 +1,221 @@
+"""From a prover's plan in floats to a certificate in integers.
+
+The elaborator is untrusted: it chooses scales (how many bits each block gets) and writes the plan; every number
+in the proof is a hint. A poor choice costs tightness, which the result reports as the margin lost to rounding.
+It asks the kernel's own replay, in process, what the plan establishes; the verdict comes later, from a fresh
+interpreter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from certify.certificate import Certificate
+from certify.networks.encode import TensorTable, network_text
+
+if TYPE_CHECKING:
+    from certify.claims import Claim
+    from certify.provers.blocks import Block, BlockGraph
+
+# Bits of a block's integers, of coefficients (C), of weights (Q) and of constants. 22 + 22 bits keep products of
+# rows with norm below 2^9 in one BLAS call; a final pass has few rows and can afford more.
+RANGE_BITS = 20
+INPUT_BITS = 22
+MOST_DELTA = 16
+INNER = (22, 22)
+FINAL = (30, 30)
+CONSTANT_BITS = 40
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A region that one plan proves."""
+
+    plan: int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """x_coordinate <= at on ``below``, >= at on ``above``; at is a dyadic rational."""
+
+    coordinate: int
+    at: Fraction
+    below: Tree
+    above: Tree
+
+
+Tree = Leaf | Cut
+
+
+@dataclass(frozen=True)
+class PlanText:
+    """The lines of a plan; equal lines are one plan."""
+
+    lines: tuple[str, ...]
+    tensors: TensorTable
+
+
+def choose_scales(graph: BlockGraph, magnitude: Sequence[float], width: float) -> list[int]:
+    """A power-of-two unit for each block.
+
+    magnitude: the largest absolute bound of each block over the regions the plan serves; width: the largest
+    width of an input coordinate there. Blocks that the rules tie together (a relu and its source, u and w) share
+    a scale; a difference is at least as fine, by at most MOST_DELTA bits.
+    """
+    parent = list(range(len(graph.blocks)))
+
+    def find(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for i, b in enumerate(graph.blocks):
+        if b.kind in ("relu", "free"):
+            parent[find(i)] = find(b.source)
+        elif b.kind == "pair-relu":
+            parent[find(i)] = find(b.inner)
+        if b.kind.startswith("pair-"):
+            parent[find(b.fine)] = find(b.coarse)
+    size = [0.0] * len(graph.blocks)
+    for i in range(len(graph.blocks)):
+        size[find(i)] = max(size[find(i)], magnitude[i])
+    inputs = {find(i) for i, b in enumerate(graph.blocks) if b.kind == "input"}
+
+    def node_scale(root: int) -> int:
+        if root in inputs:
+            return INPUT_BITS - _exponent(width) if width > 0 else 2 * INPUT_BITS
+        return RANGE_BITS - _exponent(size[root])
+
+    out = []
+    for i, b in enumerate(graph.blocks):
+        if b.kind.startswith("pair-"):
+            base = node_scale(find(b.fine))
+            out.append(min(max(RANGE_BITS - _exponent(size[find(i)]), base), base + MOST_DELTA))
+        else:
+            out.append(node_scale(find(i)))
+    return [max(-300, min(300, s)) for s in out]
+
+
+def _exponent(v: float) -> int:
+    """ceil(log2 v), with a floor for zero."""
+    return math.frexp(v)[1] if v > 0 and math.isfinite(v) else -40
+
+
+def tightened(graph: BlockGraph, box_domain: bool) -> set[int]:
+    """The blocks worth a backward pass: what relus read, and the pairs of those.
+
+    On a box, a block that reads only the input already has its exact range.
+    """
+    wanted = {b.source for b in graph.blocks if b.kind == "relu"}
+    wanted |= {b.inner for b in graph.blocks if b.kind == "pair-relu"}
+    if box_domain:
+        wanted -= {i for i in wanted if graph.reads_inputs_only(i)}
+    return wanted
+
+
+def write_plan(
+    graph: BlockGraph,
+    scales: Sequence[int],
+    tighten: set[int],
+    table: TensorTable,
+    inner: tuple[int, int] = INNER,
+    final: tuple[int, int] = FINAL,
+) -> tuple[str, ...]:
+    """The lines of one plan (specs/format.md#proof)."""
+    lines = [f"plan {len(graph.blocks)} {inner[1]} {CONSTANT_BITS}"]
+    for i, b in enumerate(graph.blocks):
+        lines.append(_block_line(b, scales[i], table))
+        if i in tighten:
+            lines.append(f"backward {i} {inner[0]} {inner[1]} -1")
+    lines.append(f"conclude {final[0]} {final[1]}")
+    return tuple(lines)
+
+
+def _block_line(b: Block, scale: int, table: TensorTable) -> str:
+    if not b.kind.startswith("pair-"):
+        return f"node {b.net} {b.node} {scale}"
+    sigma = -1 if b.sigma is None else table.add(np.asarray(b.sigma, dtype=np.int32))
+    head = f"{b.kind} {b.fine} {b.coarse} {sigma} {scale}"
+    if b.kind == "pair-relu":
+        return f"{head} {b.inner}"
+    if b.kind == "pair-affine":
+        matches = " ".join(f"{t} {t2} {d}" for t, t2, d in b.matches)
+        count = len(b.matches)
+        return f"{head} {int(b.expand_fine)} {int(b.expand_coarse)} {count} {matches}".rstrip()
+    return head
+
+
+def tree_lines(tree: Tree) -> list[str]:
+    """A tree in prefix order."""
+    out: list[str] = []
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Leaf):
+            out.append(f"leaf {node.plan}")
+            continue
+        scale = node.at.denominator.bit_length() - 1
+        if node.at.denominator != 1 << scale:
+            raise ValueError(f"a cut at {node.at} is not dyadic")
+        out.append(f"split {node.coordinate} {node.at.numerator} {scale}")
+        stack += [node.above, node.below]
+    return out
+
+
+def write_certificate(
+    claim: Claim, plans: Sequence[tuple[str, ...]], trees: Sequence[Tree], table: TensorTable
+) -> Certificate:
+    """Assemble the bundle of a claim, its networks and a proof; deterministic bytes."""
+    files: dict[str, bytes] = {}
+    for net in (claim.f, claim.g):
+        if net is not None:
+            encoded = network_text(net)
+            files[f"networks/{encoded.digest}"] = encoded.text
+            files |= {f"blobs/{d}": data for d, data in encoded.blobs.items()}
+    text = claim.encode()
+    files |= {f"blobs/{d}": data for d, data in text.blobs.items()}
+    files |= {f"blobs/{d}": data for d, data in table.blobs.items()}
+    files["claim"] = text.text
+    files["claim.json"] = claim.json()
+    lines = ["certify-proof 1", *table.lines]
+    for plan in plans:
+        lines.extend(plan)
+    for k, tree in enumerate(trees):
+        lines.append(f"part {k}")
+        lines.extend(tree_lines(tree))
+    files["proof"] = "\n".join([*lines, "end", ""]).encode("ascii")
+    return Certificate(files)
+
+
+class _Files:
+    """The files of a certificate, as the kernel's readers want them."""
+
+    def __init__(self, certificate: Certificate) -> None:
+        self._files = certificate.files
+
+    def read(self, name: str) -> bytes:
+        return self._files[name]
+
+
+def established(certificate: Certificate) -> tuple[list[Fraction], int]:
+    """What the kernel's replay establishes on each part, threshold aside; and the number of leaves.
+
+    In process and untrusted: it tells the search where it stands. Raises the kernel's Rejected or Declined
+    when the plan is not well formed, which is a bug of ours.
+    """
+    from certify.kernel.arithmetic import fast
+    from certify.kernel.check import replay
+    from certify.kernel.claim import Claim as KernelClaim
+    from certify.kernel.proof import Proof
+
+    files = _Files(certificate)
+    claim = KernelClaim(files)
+    bounds, leaves = replay(fast, claim, Proof(files, claim, fast), enforce=False)
+    return list(bounds), leaves
