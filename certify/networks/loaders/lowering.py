@@ -92,21 +92,14 @@ class Lowering:
         net = self.builder.finish(last, input_shape, shape, source=source)
         operators_used = ", ".join(f"{op} x{n}" if n > 1 else op for op, n in sorted(self.used.items()))
         types = sorted(
-            {
-                t.dtype.name
-                for n in net.nodes
-                if isinstance(n, Affine)
-                for m in n.terms
-                for t in m.map.tensors()
-            }
+            {t.dtype.name for n in net.nodes if isinstance(n, Affine) for m in n.terms for t in m.map.tensors()}
             - {"int32"}
         )
         lines = [
             *notes,
             f"operators: {operators_used or 'none'}",
             f"parameters: {net.parameters:,} in {', '.join(types) or 'no tensors'}",
-            f"input {input_shape} -> output {shape}"
-            + (", batch axis dropped" if dropped else ", no batch axis"),
+            f"input {input_shape} -> output {shape}" + (", batch axis dropped" if dropped else ", no batch axis"),
         ]
         return dataclasses.replace(net, notes=tuple(lines))
 

@@ -82,9 +82,7 @@ def tensor(proto: Any, name: str) -> NDArray[Any]:
 
     if proto.data_location == onnx.TensorProto.EXTERNAL:
         where = {e.key: e.value for e in proto.external_data}.get("location", "?")
-        raise BadInput(
-            f"tensor {name!r} is stored outside the file, in {where!r}: save the model in one file"
-        )
+        raise BadInput(f"tensor {name!r} is stored outside the file, in {where!r}: save the model in one file")
     try:
         array = np.asarray(onnx.numpy_helper.to_array(proto))
     except (*MALFORMED, NotImplementedError) as error:
@@ -126,9 +124,7 @@ class _Reader:
             found = [self._get(name, stored) if name else None for name in node.input]
             name = node.name or next((o for o in node.output if o), node.op_type)
             if node.domain not in ("", "ai.onnx"):
-                raise UnsupportedModel(
-                    f"node {name!r} ({node.domain}.{node.op_type}): not of the standard domain"
-                )
+                raise UnsupportedModel(f"node {name!r} ({node.domain}.{node.op_type}): not of the standard domain")
             results = lowering.call(
                 node.op_type,
                 found,
@@ -186,9 +182,7 @@ class _Reader:
         found = onnx.helper.get_attribute_value(attribute)
         if isinstance(found, bytes):
             return found.decode("utf-8")
-        return (
-            list(found) if attribute.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS) else found
-        )
+        return list(found) if attribute.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS) else found
 
     def _input(self, stored: dict[str, Any], given: tuple[int, ...] | None, opset: int) -> Lowering:
         import onnx
@@ -196,16 +190,12 @@ class _Reader:
         inputs = [i for i in self.model.graph.input if i.name not in stored]
         if len(inputs) != 1:
             names = ", ".join(repr(i.name) for i in inputs) or "none"
-            raise UnsupportedModel(
-                f"{self.source}: expected one input that is not a stored tensor, found {names}"
-            )
+            raise UnsupportedModel(f"{self.source}: expected one input that is not a stored tensor, found {names}")
         (info,) = inputs
         kind = info.type.tensor_type
         floats = {onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16}
         if kind.elem_type not in floats | {onnx.TensorProto.BFLOAT16}:
-            found = onnx.TensorProto.DataType.keys()[
-                list(onnx.TensorProto.DataType.values()).index(kind.elem_type)
-            ]
+            found = onnx.TensorProto.DataType.keys()[list(onnx.TensorProto.DataType.values()).index(kind.elem_type)]
             raise UnsupportedModel(f"input {info.name!r}: expected a tensor of floats, found {found}")
         declared: list[int | None] | None = None
         if kind.HasField("shape"):

@@ -93,9 +93,7 @@ def _linear(lowering: Lowering, estimator: Any, value: Value, prefix: str) -> Va
     return _dense(lowering, value, weight, bias, f"{prefix}linear", True)
 
 
-def _dense(
-    lowering: Lowering, value: Value, weight: NDArray[Any], bias: NDArray[Any], name: str, rows: bool
-) -> Value:
+def _dense(lowering: Lowering, value: Value, weight: NDArray[Any], bias: NDArray[Any], name: str, rows: bool) -> Value:
     """One layer; ``rows``: the weight is (outputs, inputs), as in coef_, else (inputs, outputs)."""
     operands = [value, Constant(weight, f"{name}.weight"), Constant(bias, f"{name}.bias")]
     return lowering.call("Gemm", operands, {"transB": int(rows)}, name=name)[0]
@@ -105,10 +103,12 @@ def _perceptron(lowering: Lowering, estimator: Any, value: Value, prefix: str) -
     """An MLP up to its last affine layer."""
     activation = estimator.activation
     if activation not in ("relu", "identity"):
-        raise UnsupportedModel(
-            f"{prefix}{type(estimator).__name__}: activation {activation!r} is not supported"
-        )
+        raise UnsupportedModel(f"{prefix}{type(estimator).__name__}: activation {activation!r} is not supported")
     _array(estimator, "n_layers_")
+    # a regressor's output is its prediction: with a Poisson loss that is an exponential
+    if type(estimator).__name__ == "MLPRegressor" and estimator.out_activation_ != "identity":
+        last = estimator.out_activation_
+        raise UnsupportedModel(f"{prefix}MLPRegressor: output activation {last!r} is not supported")
     for k, (weight, bias) in enumerate(zip(estimator.coefs_, estimator.intercepts_, strict=True)):
         if k and activation == "relu":
             value = lowering.call("Relu", [value], name=f"{prefix}relu{k - 1}")[0]

@@ -30,9 +30,7 @@ def load_torch(module: Any, *, input_shape: tuple[int, ...] | None = None) -> Ne
     """
     shape = input_shape or _leading_width(module)
     if shape is None:
-        raise BadInput(
-            f"{type(module).__name__}: pass input_shape, the shape of one input without batch axis"
-        )
+        raise BadInput(f"{type(module).__name__}: pass input_shape, the shape of one input without batch axis")
     program = _export(module, (1, *shape))
     specs = program.graph_signature
     names = specs.user_inputs

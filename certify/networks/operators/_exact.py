@@ -114,9 +114,7 @@ def _fold_integers(op: str, a: Array, b: Array) -> Array | None:
     if op == "Div":
         if any(v == 0 for v in y.ravel()):
             return None
-        out = [
-            abs(p) // abs(q) * (1 if (p < 0) == (q < 0) else -1) for p, q in zip(x.flat, y.flat, strict=True)
-        ]
+        out = [abs(p) // abs(q) * (1 if (p < 0) == (q < 0) else -1) for p, q in zip(x.flat, y.flat, strict=True)]
     else:
         out = list((x + y if op == "Add" else x - y if op == "Sub" else x * y).ravel())
     if any(not -(2**63) <= int(v) < 2**63 for v in out):

@@ -21,9 +21,7 @@ def extreme_of_values(call: Call) -> Value:
         call.numbers(c)
     if len(constants) == len(values):
         fold = np.maximum.reduce if sign > 0 else np.minimum.reduce
-        return Constant(
-            np.asarray(fold([np.broadcast_to(c.array, shape) for c in constants])), constants[0].name
-        )
+        return Constant(np.asarray(fold([np.broadcast_to(c.array, shape) for c in constants])), constants[0].name)
     layer = [call.expand(v, shape) if isinstance(v, Variable) else v for v in values]
     while len(layer) > 1:
         pairs = [_pair(call, layer[i], layer[i + 1], sign, shape) for i in range(0, len(layer) - 1, 2)]

@@ -34,9 +34,7 @@ def batch_normalization(call: Call) -> Value:
             raise call.bad(f"{what} has {array.size} entries for {channels} channels")
         return array if images == 1 else np.tile(array, images)
 
-    gamma, beta, mean, variance = (
-        column(k + 1, what) for k, what in enumerate(("scale", "bias", "mean", "variance"))
-    )
+    gamma, beta, mean, variance = (column(k + 1, what) for k, what in enumerate(("scale", "bias", "mean", "variance")))
     epsilon = float(call.attr("epsilon", float(np.float32(1e-5))))
     if Fraction(float(variance.min())) + Fraction(epsilon) <= 0:
         raise call.bad("variance + epsilon is not positive")

@@ -16,6 +16,9 @@ from certify.networks.operators._extremes import extreme
 from certify.networks.operators._windows import Windows, channelled, windows
 from certify.networks.operators.reductions import add_up
 
+# Entries of all windows together; their positions are held at once.
+MAX_POSITIONS = 20_000_000
+
 
 def _pool(call: Call) -> tuple[Variable, Windows, int]:
     value = call.variable(call.value(0))
@@ -25,7 +28,7 @@ def _pool(call: Call) -> tuple[Variable, Windows, int]:
         raise call.bad(f"expected batch, channel and spatial axes, found shape {value.shape}")
     inside, images = value.shape[2:], prod(value.shape[:2])
     at = windows(call, inside, tuple(int(k) for k in call.attr("kernel_shape") or ()))
-    call.limit((images, *at.out, *at.kernel), 25 * 4_000_000)
+    call.limit((images, *at.out, *at.kernel), MAX_POSITIONS)
     return value, at, images
 
 

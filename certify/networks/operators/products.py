@@ -19,9 +19,7 @@ from certify.networks.operators._exact import fold, ratio
 from certify.networks.operators.arithmetic import total
 
 
-def left_product(
-    call: Call, weight: NDArray[np.floating], x: Variable, num: int = 1, den: int = 1
-) -> Variable:
+def left_product(call: Call, weight: NDArray[np.floating], x: Variable, num: int = 1, den: int = 1) -> Variable:
     """(num / den) W x for W (..., m, k) and x (..., k, n), broadcast over leading axes."""
     m, k = weight.shape[-2:]
     n = x.shape[-1]

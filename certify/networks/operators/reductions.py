@@ -40,9 +40,7 @@ def reduced(call: Call, value: Variable) -> tuple[NDArray[np.int32], Shape]:
 
 def add_up(call: Call, node: int, choices: NDArray[np.int32], den: int = 1) -> int:
     """For each column of ``choices`` the sum of those entries of the node (-1: nothing) over den."""
-    terms = [
-        Term(node, Select(np.ascontiguousarray(row), call.builder.size(node)), 1, den) for row in choices
-    ]
+    terms = [Term(node, Select(np.ascontiguousarray(row), call.builder.size(node)), 1, den) for row in choices]
     return call.builder.affine(terms, name=call.name)
 
 

@@ -35,11 +35,7 @@ def cast(call: Call) -> Value:
         if isinstance(value, Variable):
             return value
         like = call.value(1)
-        return (
-            Constant(value.array.astype(like.array.dtype), value.name)
-            if isinstance(like, Constant)
-            else value
-        )
+        return Constant(value.array.astype(like.array.dtype), value.name) if isinstance(like, Constant) else value
     to = int(call.attr("to", 0))
     if isinstance(value, Variable):
         if to not in FLOATS:
@@ -132,16 +128,10 @@ def depth_and_space(call: Call) -> Value:
         axes = (0, 3, 5, 1, 2, 4) if depth_first else (0, 1, 3, 5, 2, 4)
         return call.rearrange(
             value,
-            lambda a: (
-                a.reshape(n, c, h // b, b, w // b, b)
-                .transpose(axes)
-                .reshape(n, c * b * b, h // b, w // b)
-            ),
+            lambda a: a.reshape(n, c, h // b, b, w // b, b).transpose(axes).reshape(n, c * b * b, h // b, w // b),
         )
     if depth_first:
         split, order = (n, b, b, c // (b * b), h, w), (0, 3, 4, 1, 5, 2)
     else:
         split, order = (n, c // (b * b), b, b, h, w), (0, 1, 4, 2, 5, 3)
-    return call.rearrange(
-        value, lambda a: a.reshape(split).transpose(order).reshape(n, c // (b * b), h * b, w * b)
-    )
+    return call.rearrange(value, lambda a: a.reshape(split).transpose(order).reshape(n, c // (b * b), h * b, w * b))
