@@ -159,22 +159,23 @@ def check_floats(value: ArrayLike, shape: tuple[int | None, ...], place: str) ->
     return a
 
 
-def values_at(net: Network, node: int, data: ArrayLike | None, seed: int = 0) -> Floats:
-    """Values of a node at ``data``, or at a fixed sample of [0, 1]^n without any; (batch, size).
+def check_data(net: Network, data: ArrayLike) -> Floats:
+    """Inputs as rows (batch, n_in); BadInput when there are none, or not finite, or of the wrong shape."""
+    points = np.asarray(data)
+    row = points.size // len(points) if points.ndim and len(points) else 0
+    if points.dtype.kind not in "fiub" or net.n_in not in (row, points.size):
+        raise BadInput(f"data: expected rows of {net.n_in} numbers, found shape {points.shape}")
+    points = points.reshape(-1, net.n_in).astype(np.float64)
+    if not np.isfinite(points).all():
+        raise BadInput("data: expected finite numbers, found a NaN or an infinity")
+    return points
 
-    Raises BadInput for data that is empty, not finite or of the wrong shape.
-    """
+
+def values_at(net: Network, node: int, data: ArrayLike | None, seed: int = 0) -> Floats:
+    """Values of a node at ``data``, or at a fixed sample of [0, 1]^n without any; (batch, size)."""
     if data is None:
-        points = np.random.default_rng(seed).random((SAMPLE, net.n_in))
-    else:
-        points = np.asarray(data)
-        flat = points.size // len(points) if points.ndim and len(points) else 0
-        if points.dtype.kind not in "fiub" or net.n_in not in (flat, points.size):
-            raise BadInput(f"data: expected rows of {net.n_in} numbers, found shape {points.shape}")
-        points = points.reshape(-1, net.n_in).astype(np.float64)
-        if not np.isfinite(points).all():
-            raise BadInput("data: expected finite numbers, found a NaN or an infinity")
-    return activations(net, points)[node]
+        return activations(net, np.random.default_rng(seed).random((SAMPLE, net.n_in)))[node]
+    return activations(net, check_data(net, data))[node]
 
 
 def sample_data(net: Network, rows: int = 64) -> Floats:

@@ -19,6 +19,7 @@ from certify.coarsenings.declaration import Coarsening
 from certify.coarsenings.layers import (
     Layer,
     Units,
+    check_data,
     check_fraction,
     find_activation,
     sample_data,
@@ -58,6 +59,7 @@ def merge(
     outside [0, 1], fewer than one cluster, or an unknown layer.
     """
     sizes = _sizes(net, fraction, clusters, layers)
+    data = None if data is None else check_data(net, data)
     notes: list[str] = []
     plans: dict[int, _Plan] = {}
     for relu, wanted in sizes.items():
@@ -199,8 +201,11 @@ def _rebuild(net: Network, plans: dict[int, _Plan], did: str, notes: list[str]) 
         elif isinstance(node, Relu):
             source = now[node.source]
             if i in plans and not plans[i].stored:
-                mean = plans[i].average(np.eye(plans[i].clusters.units.count))
-                source = b.linear(source, plans[i].clusters.units.mix(mean), name=f"{net.names[i]}.mean")
+                # z - (I - P) z rather than P z: the identity cancels against f's z in the difference.
+                units = plans[i].clusters.units
+                rest = np.eye(units.count) - plans[i].average(np.eye(units.count))
+                terms = [Term(source, Identity(b.size(source))), Term(source, units.mix(rest), -1)]
+                source = b.affine(terms, name=f"{net.names[i]}.mean")
                 pairs.append(Pair(node.source, source))
             if node.source in narrow:
                 narrow[i] = narrow[node.source]
@@ -247,7 +252,7 @@ COARSENING = Coarsening(
     "merge units that are alike into one, with mean incoming and summed outgoing weights",
     examples=lambda net: [
         {"fraction": 0.25},
-        {"clusters": 2, "layers": [0], "data": sample_data(net)},
+        {"clusters": 2, "layers": [1], "data": sample_data(net)},
         {"fraction": 0.5, "aligned": True},
     ],
     neutral=lambda net: [{"fraction": 0.0}, {"clusters": 10**6}],
