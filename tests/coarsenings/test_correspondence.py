@@ -75,9 +75,9 @@ def test_networks_with_nothing_in_common_pair_their_outputs():
 
 def test_selections_compose_and_a_dropped_entry_stays_dropped():
     s = np.array([0, 1, -1, 1], dtype=np.int32)
-    t = np.array([2, -1], dtype=np.int32)
+    t = np.array([-1, 2], dtype=np.int32)
     (p,) = compose([Pair(4, 5, s)], [Pair(5, 6, t), Pair(7, 8)])
-    assert (p.fine, p.coarse) == (4, 6) and p.sigma.tolist() == [2, -1, -1, -1]
+    assert (p.fine, p.coarse) == (4, 6) and p.sigma.tolist() == [-1, 2, -1, 2]
     (p,) = compose([Pair(4, 5)], [Pair(5, 6, t)])
     assert p.sigma is t
     (p,) = compose([Pair(4, 5, s)], [Pair(5, 6)])
