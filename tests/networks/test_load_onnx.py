@@ -47,6 +47,7 @@ def floats(*shape):
 def agrees(proto, batch=1, **options):
     """Load, compare with onnxruntime on random inputs (float32 tolerance), return the network."""
     net = load(proto, **options)
+    assert len(net.digest) == 64  # every lowered graph can be written down
     data = proto.SerializeToString() if isinstance(proto, onnx.ModelProto) else Path(proto).read_bytes()
     quiet = onnxruntime.SessionOptions()
     quiet.log_severity_level = 4
@@ -238,6 +239,19 @@ def test_another_output_or_an_inner_value_can_be_chosen():
         load(proto)
     with pytest.raises(BadInput, match="no value is called 'nowhere'"):
         load(proto, output="nowhere")
+
+
+def test_weights_stored_as_integers_are_dequantised_exactly():
+    q, scale = rng.integers(-128, 128, (3, 4)).astype(np.int8), np.float32([0.1, 0.2, 0.3])
+    for axis_scale, zero in ((scale, np.int8([1, 0, -2])), (np.array(0.1, np.float32), np.array(3, np.int8))):
+        nodes = [
+            helper.make_node("DequantizeLinear", ["q", "s", "z"], ["w"], axis=0),
+            helper.make_node("Gemm", ["x", "w"], ["y"], transB=1),
+        ]
+        net = agrees(model(nodes, ["N", 4], {"q": q, "s": axis_scale, "z": zero}))
+        exact = (q.astype(float) - zero.reshape(-1, 1).astype(float)) * axis_scale.reshape(-1, 1).astype(float)
+        (term,) = net.nodes[1].terms
+        assert np.array_equal(term.map.weight, exact)
 
 
 def test_open_axes_are_filled_by_input_shape():

@@ -163,9 +163,43 @@ def test_batch_normalisation_gives_the_same_symbol_when_only_gamma_and_beta_diff
         for lo, hi, v in zip(symbol.lo, symbol.hi, variance, strict=True):
             q = Fraction(float(v)) + epsilon
             assert Fraction(lo) ** 2 * q <= 1 <= Fraction(hi) ** 2 * q
-            assert hi <= nextafter(lo, inf)
+            assert 0 < hi - lo <= 2.0**-36 * hi
         scales.append((symbol.lo.tobytes(), symbol.hi.tobytes(), symbol.repeat))
     assert scales[0] == scales[1]
+
+
+def symbol_of(node, shape, stored):
+    net = load(model([node], shape, stored, TensorProto.DOUBLE))
+    scales = [t.map for n in net.nodes if isinstance(n, Affine) for t in n.terms if isinstance(t.map, Scale)]
+    (symbol,) = (s for s in scales if not s.exact)
+    return symbol
+
+
+def test_constants_that_agree_to_53_bits_are_still_different_symbols():
+    """A pair of tensors names its symbol: taking 0 and 1e-38 for the same variance would prove too much."""
+    ones, found = np.ones(16), []
+    node = helper.make_node("BatchNormalization", ["x", "g", "g", "g", "v"], ["y"])
+    for tiny in (0.0, 1e-38, 2e-38):
+        variance = ones.copy()
+        variance[3] = tiny
+        symbol = symbol_of(node, ["N", 16, 2], {"g": ones, "v": variance})
+        found.append(symbol.lo.tobytes() + symbol.hi.tobytes())
+        assert np.array_equal(symbol.lo[3:4], [inverse_root(Fraction(float(np.float32(1e-5))))[0]])
+    assert len(set(found)) == 3
+
+
+def test_neighbouring_divisors_are_different_symbols_and_types_play_no_part():
+    node = helper.make_node("Div", ["x", "d"], ["y"])
+    found = set()
+    for last in (1.9, nextafter(1.9, 2), nextafter(1.9, 1)):
+        symbol = symbol_of(node, ["N", 3], {"d": np.array([-3.0, 2.0, last])})
+        for lo, hi, c in zip(symbol.lo, symbol.hi, (-3.0, 2.0, last), strict=True):
+            assert Fraction(lo) <= 1 / Fraction(c) <= Fraction(hi)
+            assert bool(lo == hi) is (c == 2.0) and hi - lo <= 2.0**-36
+        found.add(symbol.lo.tobytes() + symbol.hi.tobytes())
+    assert len(found) == 3
+    narrow, wide = (symbol_of(node, ["N", 2], {"d": np.array([3.0, 5.0], t)}) for t in (np.float32, np.float64))
+    assert narrow.lo.tobytes() == wide.lo.tobytes() and narrow.hi.tobytes() == wide.hi.tobytes()
 
 
 def test_division_by_powers_of_two_is_exact_and_by_three_is_not():

@@ -1,12 +1,13 @@
 """Exact arithmetic on constants: fold only what does not round, enclose what no float can hold.
 
-Enclosures are pairs of adjacent float64 found by comparing integers, so the same tensor gives the same bits
-in every network and on every machine.
+Enclosures are found by comparing integers, so the same tensor gives the same bits in every network and on every
+machine, and different constants give different bits.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from hashlib import shake_128
 from math import inf, isqrt, nextafter
 from typing import Any
 
@@ -37,14 +38,15 @@ def enclose(exact: Fraction) -> tuple[float, float]:
 
 
 def reciprocals(array: NDArray[np.floating]) -> tuple[Floats, Floats]:
-    """Enclosures of 1 / array, entry by entry; entries must not be 0."""
-    pairs = [enclose(1 / Fraction(float(c))) for c in array.ravel()]
-    return _columns(pairs, array.shape)
+    """Enclosures of 1 / array, entry by entry; entries must not be 0. Raises OverflowError beyond the range."""
+    exact = [Fraction(float(c)) for c in array.ravel()]
+    return _symbols("reciprocal", exact, [enclose(1 / c) for c in exact], array.shape)
 
 
 def inverse_roots(array: NDArray[np.floating], offset: float) -> tuple[Floats, Floats]:
     """Enclosures of 1 / sqrt(array + offset), entry by entry; array + offset must be positive."""
-    return _columns([inverse_root(Fraction(float(v)) + Fraction(offset)) for v in array.ravel()], array.shape)
+    exact = [Fraction(float(v)) + Fraction(offset) for v in array.ravel()]
+    return _symbols("inverse-root", exact, [inverse_root(q) for q in exact], array.shape)
 
 
 def inverse_root(q: Fraction) -> tuple[float, float]:
@@ -58,11 +60,32 @@ def inverse_root(q: Fraction) -> tuple[float, float]:
     return lo, lo if Fraction(lo) ** 2 * q == 1 else nextafter(lo, inf)
 
 
-def _columns(pairs: list[tuple[float, float]], shape: tuple[int, ...]) -> tuple[Floats, Floats]:
-    both = np.array(pairs, dtype=np.float64).reshape(*shape, 2)
-    lo = np.ascontiguousarray(both[..., 0])
-    hi = np.ascontiguousarray(both[..., 1])
-    return (lo, lo) if np.array_equal(lo, hi) else (lo, hi)
+def _symbols(
+    kind: str, exact: list[Fraction], pairs: list[tuple[float, float]], shape: tuple[int, ...]
+) -> tuple[Floats, Floats]:
+    """The tensors (lo, hi) of a Scale; the same object twice when every entry is a float.
+
+    The pair of tensors is the name of its symbol, and float64 is too short to be a name: the variances 0 and
+    1e-38 of two networks give the same adjacent floats, but not the same constants. So the outer ends carry
+    a fingerprint of the exact constants, 128 bits over all entries that are not floats (at most 16 in one, so
+    2^-36 of its value; with 128 channels or more, one unit in the last place).
+    """
+    both = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    lo, hi = np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1])
+    loose = np.flatnonzero(lo != hi)
+    if not loose.size:
+        one = lo.reshape(shape)
+        return one, one
+    bits = min(16, -(-128 // loose.size))
+    stream = shake_128(f"{kind} {' '.join(map(str, exact))}".encode()).digest(4 * loose.size)
+    units = np.frombuffer(stream, "<u4").astype(np.int64) & ((1 << bits) - 1)
+    # away from zero, the bits of a float64 read as an integer count its neighbours
+    up, down = loose[hi[loose] > 0], loose[hi[loose] <= 0]
+    hi.view(np.int64)[up] += units[hi[loose] > 0]
+    lo.view(np.int64)[down] += units[hi[loose] <= 0]
+    if not (np.isfinite(lo).all() and np.isfinite(hi).all()):
+        raise OverflowError("an enclosure leaves the range of float64")
+    return lo.reshape(shape), hi.reshape(shape)
 
 
 def fold(op: str, a: Array, b: Array) -> Array | None:
