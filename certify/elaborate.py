@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certify.certificate import Certificate
+from certify.claim_text import claim_json, encode_claim
 from certify.networks.encode import TensorTable, network_text
 
 if TYPE_CHECKING:
@@ -179,11 +180,11 @@ def write_certificate(
             encoded = network_text(net)
             files[f"networks/{encoded.digest}"] = encoded.text
             files |= {f"blobs/{d}": data for d, data in encoded.blobs.items()}
-    text = claim.encode()
+    text = encode_claim(claim)
     files |= {f"blobs/{d}": data for d, data in text.blobs.items()}
     files |= {f"blobs/{d}": data for d, data in table.blobs.items()}
     files["claim"] = text.text
-    files["claim.json"] = claim.json()
+    files["claim.json"] = claim_json(claim)
     lines = ["certify-proof 1", *table.lines]
     for plan in plans:
         lines.extend(plan)

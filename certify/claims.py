@@ -1,0 +1,297 @@
+"""Claims: a quantity of one or two networks over a domain, compared with a threshold.
+
+    ct.discrepancy(f, g, over=X) <= "1/5"
+
+A claim is the only thing a person must read. Its meaning is specs/semantics.md#claims, its file specs/format.md#claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import isqrt
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from certify.domains import Domain, Number, UniformBox, rational
+from certify.errors import BadInput
+from certify.networks.graph import Network
+from certify.networks.maps import Floats
+
+Kind = Literal["value", "output", "functional", "upper", "margin", "decision"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Linear functionals on the outputs: a . f + b . g for rows a, b (R, m); None stands for zeros."""
+
+    on_f: Floats | None
+    on_g: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """What is bounded: a function of the outputs of f and g (g None: zero), for every x in the domain.
+
+    kind:   value, output, functional, upper, margin or decision (specs/semantics.md#claims)
+    norm, modulo_mean: for value; index: for output; row (m,): for functional and upper; labels: one class for each part
+    """
+
+    kind: Kind
+    f: Network
+    g: Network | None
+    domain: Domain
+    norm: Literal["linf", "l2", "l1"] = "linf"
+    modulo_mean: bool = False
+    index: int = 0
+    row: NDArray[np.floating] | None = None
+    labels: tuple[int, ...] = ()
+
+    def __le__(self, threshold: Number) -> Claim:
+        return Claim(self, "at-most", rational(threshold, "threshold"))
+
+    def __lt__(self, threshold: Number) -> Claim:
+        return Claim(self, "below", rational(threshold, "threshold"))
+
+    def __ge__(self, threshold: Number) -> Claim:
+        """a . f >= t, as -a . f <= -t; one-sided quantities only."""
+        if self.kind != "upper" or self.row is None:
+            raise BadInput(f"claim: a lower bound on the supremum of {self.kind} is no claim; use <=")
+        return Claim(replace(self, row=-self.row), "at-most", -rational(threshold, "threshold"))
+
+    @property
+    def m(self) -> int:
+        return self.f.n_out
+
+    def rows(self, part: int) -> list[Rows]:
+        """The functionals whose suprema make the quantity on a part: their maximum, except for the norms l1 and l2."""
+        eye = np.eye(self.m)
+        match self.kind:
+            case "value":
+                plus = eye - 1.0 / self.m if self.modulo_mean else eye
+            case "output":
+                plus = eye[self.index : self.index + 1]
+            case "functional" | "upper":
+                assert self.row is not None
+                plus = self.row.astype(np.float64).reshape(1, -1)
+            case _:
+                plus = np.delete(eye, self.labels[part], axis=0) - eye[self.labels[part]]
+        if self.kind == "decision":
+            return [Rows(plus, None), Rows(None, plus)]
+        if self.kind in ("value", "output", "functional"):
+            plus = np.concatenate([plus, -plus])
+        return [Rows(plus, None if self.g is None else -plus)]
+
+    def combine(self, uppers: Floats) -> float:
+        """The quantity's bound from the bounds of its rows, in order."""
+        if self.kind == "value" and self.norm != "linf":
+            sizes = np.maximum(uppers.reshape(2, -1).max(axis=0), 0)
+            return float(sizes.sum() if self.norm == "l1" else np.linalg.norm(sizes))
+        return float(uppers.max())
+
+    def evaluate(self, f: Floats, g: Floats | None, part: int) -> Floats:
+        """The quantity at a batch of outputs (batch, m), in float64."""
+        d = f if g is None else f - g
+        if self.kind == "value":
+            d = d - d.mean(axis=1, keepdims=True) if self.modulo_mean else d
+            order = {"linf": np.inf, "l1": 1, "l2": 2}[self.norm]
+            out: Floats = np.linalg.norm(d, ord=order, axis=1)
+            return out
+        values = []
+        for r in self.rows(part):
+            v = np.zeros((len(f), len(r.on_f if r.on_f is not None else r.on_g)))  # type: ignore[arg-type]
+            if r.on_f is not None:
+                v = v + f @ r.on_f.T
+            if r.on_g is not None and g is not None:
+                v = v + g @ r.on_g.T
+            values.append(v)
+        best: Floats = np.concatenate(values, axis=1).max(axis=1)
+        return best
+
+    def exact(self, f: Sequence[Fraction], g: Sequence[Fraction] | None, part: int) -> Fraction:
+        """The quantity at exact outputs; for the Euclidean norm the root is rounded down (relative 2^-60)."""
+        d = list(f) if g is None else [a - b for a, b in zip(f, g, strict=True)]
+        match self.kind:
+            case "value":
+                if self.modulo_mean:
+                    mean = sum(d, Fraction(0)) / len(d)
+                    d = [v - mean for v in d]
+                if self.norm == "l2":
+                    return _root_below(sum((v * v for v in d), Fraction(0)))
+                return max(abs(v) for v in d) if self.norm == "linf" else sum((abs(v) for v in d), Fraction(0))
+            case "output":
+                return abs(d[self.index])
+            case "functional" | "upper":
+                assert self.row is not None
+                v = sum((Fraction(float(a)) * x for a, x in zip(self.row.ravel(), d, strict=True)), Fraction(0))
+                return abs(v) if self.kind == "functional" else v
+            case _:
+                c = self.labels[part]
+                others = [j for j in range(len(d)) if j != c]
+                if self.kind == "margin":
+                    return max(d[j] - d[c] for j in others)
+                assert g is not None
+                return max(max(f[j] - f[c], g[j] - g[c]) for j in others)
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """quantity <= threshold (at-most) or < threshold (below), for every input of the domain."""
+
+    quantity: Quantity
+    relation: Literal["at-most", "below"]
+    threshold: Fraction
+
+    @property
+    def f(self) -> Network:
+        return self.quantity.f
+
+    @property
+    def g(self) -> Network | None:
+        return self.quantity.g
+
+    @property
+    def domain(self) -> Domain:
+        return self.quantity.domain
+
+    def holds(self, value: Fraction) -> bool:
+        """Whether a value satisfies the relation."""
+        return value <= self.threshold if self.relation == "at-most" else value < self.threshold
+
+    def __bool__(self) -> bool:
+        raise TypeError("a claim is not true or false until it is proved: use certify.prove(claim)")
+
+    def __str__(self) -> str:
+        sign = "<=" if self.relation == "at-most" else "<"
+        return f"{describe(self.quantity)} {sign} {self.threshold}"
+
+
+def describe(q: Quantity) -> str:
+    """The quantity in words."""
+    d = "f" if q.g is None else "f - g"
+    text = {
+        "value": f"sup ||{d}||_{q.norm[1:]}" + (" modulo the mean" if q.modulo_mean else ""),
+        "output": f"sup |({d})_{q.index}|",
+        "functional": f"sup |a . ({d})|",
+        "upper": f"sup a . ({d})",
+        "margin": "sup of the push towards a wrong class",
+        "decision": "sup of the worst wrong-minus-right logit of f and of g",
+    }
+    return text[q.kind]
+
+
+def _root_below(v: Fraction) -> Fraction:
+    if v == 0:
+        return Fraction(0)
+    k = 128 + max(0, v.denominator.bit_length() - v.numerator.bit_length())
+    return Fraction(isqrt((v.numerator << (2 * k)) // v.denominator), 1 << k)
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(s for s in shape if s != 1)
+
+
+def check_interfaces(f: Network, g: Network) -> None:
+    """Two networks are paired on inputs and outputs up to axes of size 1; flattening only when one side is flat."""
+    for what, a, b in (("input", f.input_shape, g.input_shape), ("output", f.output_shape, g.output_shape)):
+        x, y = _squeezed(a), _squeezed(b)
+        flat = int(np.prod(a)) == int(np.prod(b)) and min(len(x), len(y)) <= 1
+        if x != y and not flat:
+            raise BadInput(f"{what}: f has shape {a}, g has {b}; they are not the same up to axes of size 1")
+
+
+def _check(f: Network, g: Network | None, over: Domain) -> None:
+    if isinstance(over, UniformBox):
+        raise BadInput("domain: a box of two numbers has no dimension; intersect it, or give arrays")
+    if over.n != f.n_in:
+        raise BadInput(f"domain: expected {f.n_in} coordinates (input shape {f.input_shape}), found {over.n}")
+    if g is not None:
+        check_interfaces(f, g)
+
+
+def discrepancy(
+    f: Network,
+    g: Network,
+    *,
+    over: Domain,
+    norm: Literal["linf", "l2", "l1"] = "linf",
+    modulo_mean: bool = False,
+    output: int | None = None,
+    functional: ArrayLike | None = None,
+) -> Quantity:
+    """sup over x of a norm of f(x) - g(x), of one output's difference, or of |a . (f - g)|.
+
+    modulo_mean takes the mean over the outputs out first, which softmax ignores; refused with fewer than two outputs.
+    Raises BadInput when shapes do not fit.
+    """
+    _check(f, g, over)
+    if norm not in ("linf", "l2", "l1"):
+        raise BadInput(f"norm: expected linf, l2 or l1, found {norm!r}")
+    if modulo_mean and f.n_out < 2:
+        raise BadInput("modulo_mean: with one output the difference is its own mean")
+    if output is not None:
+        if not 0 <= output < f.n_out:
+            raise BadInput(f"output: expected 0 to {f.n_out - 1}, found {output}")
+        return Quantity("output", f, g, over, index=output)
+    if functional is not None:
+        return Quantity("functional", f, g, over, row=_row(functional, f.n_out))
+    return Quantity("value", f, g, over, norm=norm, modulo_mean=modulo_mean)
+
+
+def output_bound(
+    f: Network, *, over: Domain, output: int | None = None, functional: ArrayLike | None = None
+) -> Quantity:
+    """sup over x of one output, or of a . f(x): compare with <= for an upper, >= for a lower bound."""
+    _check(f, None, over)
+    if (output is None) == (functional is None):
+        raise BadInput("output_bound: give output= or functional=")
+    if functional is None:
+        if output is None or not 0 <= output < f.n_out:
+            raise BadInput(f"output: expected 0 to {f.n_out - 1}, found {output}")
+        functional = np.eye(f.n_out)[output]
+    return Quantity("upper", f, None, over, row=_row(functional, f.n_out))
+
+
+def margin(f: Network, g: Network, *, over: Domain, labels: ArrayLike | None = None) -> Quantity:
+    """sup over x of the push of f - g towards a wrong class: max over j != c of (f_j - f_c) - (g_j - g_c).
+
+    labels: the right class c of each part; by default g's class at the part's centre.
+    """
+    return Quantity("margin", f, g, over, labels=_labels(f, g, over, labels))
+
+
+def decision(f: Network, g: Network, *, over: Domain, labels: ArrayLike | None = None) -> Claim:
+    """The claim that f and g both decide, strictly, for class c on each part; labels as for ``margin``."""
+    return Quantity("decision", f, g, over, labels=_labels(f, g, over, labels)) < 0
+
+
+def _row(a: ArrayLike, m: int) -> NDArray[np.floating]:
+    row = np.asarray(a, dtype=np.float64).ravel()
+    if len(row) != m or not np.isfinite(row).all():
+        raise BadInput(f"functional: expected {m} finite numbers, found {len(row)}")
+    return row
+
+
+def centres(domain: Domain) -> Floats:
+    """A representative point of each part (parts, n)."""
+    out = []
+    for k in range(domain.parts):
+        low, high = domain.bounds(k)
+        c = (low + high) / 2 if domain.centres is None else domain.centres[k].astype(np.float64)
+        out.append(np.clip(c, low, high))
+    return np.array(out)
+
+
+def _labels(f: Network, g: Network, over: Domain, labels: ArrayLike | None) -> tuple[int, ...]:
+    _check(f, g, over)
+    if f.n_out < 2:
+        raise BadInput(f"labels: a decision needs two outputs, found {f.n_out}")
+    found = g(centres(over)).argmax(axis=1) if labels is None else np.atleast_1d(np.asarray(labels))
+    if found.dtype.kind not in "iu" or len(found) != over.parts:
+        raise BadInput(f"labels: expected {over.parts} integers, found {len(found)} of dtype {found.dtype}")
+    if found.min() < 0 or found.max() >= f.n_out:
+        raise BadInput(f"labels: expected 0 to {f.n_out - 1}, found {found.min()} to {found.max()}")
+    return tuple(int(c) for c in found)
