@@ -61,7 +61,8 @@ def load_torch(module: Any, *, input_shape: tuple[int, ...] | None = None) -> Ne
             except CertifyError:
                 raise
             except MALFORMED as error:
-                raise UnsupportedModel(f"node {node.name!r} ({node.target}): {error}") from error
+                why = " ".join(str(error).split()) or type(error).__name__
+                raise UnsupportedModel(f"node {node.name!r} ({node.target}): {why}") from error
         elif node.op == "output":
             output = _first(node.args[0], values, type(module).__name__)
     if output is None:
