@@ -29,7 +29,7 @@ _WHERE = {
     "certify.errors": ["CertifyError"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
-__all__ = sorted(_HOME)  # noqa: PLE0605 (the table above is the list)
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

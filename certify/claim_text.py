@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.claims import Claim
-from certify.domains import Domain
+from certify.domains import Ball, Box, Domain
 from certify.networks.encode import DTYPES, Encoded, TensorTable
 
 
@@ -47,16 +47,14 @@ def _labels(claim: Claim) -> NDArray[np.generic]:
 
 
 def _domain(domain: Domain, table: TensorTable) -> list[str]:
-    if domain.kind == "box":
-        assert domain.lo is not None and domain.hi is not None
+    if isinstance(domain, Box):
         head = f"domain box {table.add(domain.lo)} {table.add(domain.hi)}"
     else:
-        assert domain.centres is not None
         c = table.add(domain.centres)
         head = f"domain points {c} {domain.parts}"
-        if domain.kind == "ball":
+        if isinstance(domain, Ball):
             r = domain.radius
-            head = f"domain ball {domain.norm} {c} {domain.parts} {r.numerator} {r.denominator}"
+            head = f"domain ball {domain.kind} {c} {domain.parts} {r.numerator} {r.denominator}"
     if domain.within is None:
         return [head, "anywhere"]
     lo, hi = domain.within
@@ -105,11 +103,12 @@ def _tensor(a: NDArray[np.generic] | None) -> dict[str, Any]:
 
 
 def _domain_json(domain: Domain) -> dict[str, Any]:
-    if domain.kind == "box":
+    if isinstance(domain, Box):
         return {"hi": _tensor(domain.hi), "kind": "box", "lo": _tensor(domain.lo), "parts": 1}
-    out: dict[str, Any] = {"centres": _tensor(domain.centres), "kind": domain.kind, "parts": domain.parts}
-    if domain.kind == "ball":
-        out |= {"norm": domain.norm, "radius": _number(domain.radius)}
+    kind = "ball" if isinstance(domain, Ball) else "points"
+    out: dict[str, Any] = {"centres": _tensor(domain.centres), "kind": kind, "parts": domain.parts}
+    if isinstance(domain, Ball):
+        out |= {"norm": domain.kind, "radius": _number(domain.radius)}
     return out
 
 

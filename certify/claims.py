@@ -16,10 +16,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from certify.domains import Domain, Number, UniformBox, rational
+from certify.domains import Domain, UniformBox
 from certify.errors import BadInput
 from certify.networks.graph import Network
 from certify.networks.maps import Floats
+from certify.numbers import Scalar as Number
+from certify.numbers import rational
 
 Kind = Literal["value", "output", "functional", "upper", "margin", "decision"]
 
@@ -277,12 +279,7 @@ def _row(a: ArrayLike, m: int) -> NDArray[np.floating]:
 
 def centres(domain: Domain) -> Floats:
     """A representative point of each part (parts, n)."""
-    out = []
-    for k in range(domain.parts):
-        low, high = domain.bounds(k)
-        c = (low + high) / 2 if domain.centres is None else domain.centres[k].astype(np.float64)
-        out.append(np.clip(c, low, high))
-    return np.array(out)
+    return np.array([domain.centre(k) for k in range(domain.parts)])
 
 
 def _labels(f: Network, g: Network, over: Domain, labels: ArrayLike | None) -> tuple[int, ...]:

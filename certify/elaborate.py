@@ -54,16 +54,8 @@ class Cut:
 Tree = Leaf | Cut
 
 
-@dataclass(frozen=True)
-class PlanText:
-    """The lines of a plan; equal lines are one plan."""
-
-    lines: tuple[str, ...]
-    tensors: TensorTable
-
-
-def choose_scales(graph: BlockGraph, magnitude: Sequence[float], width: float) -> list[int]:
-    """A power-of-two unit for each block.
+def choose_scales(graph: BlockGraph, magnitude: Sequence[float], width: float, grain: int = 1) -> list[int]:
+    """A power-of-two unit for each block; with ``grain`` a multiple of so many bits, so that leaves share plans.
 
     magnitude: the largest absolute bound of each block over the regions the plan serves; width: the largest
     width of an input coordinate there. Blocks that the rules tie together (a relu and its source, u and w) share
@@ -89,16 +81,20 @@ def choose_scales(graph: BlockGraph, magnitude: Sequence[float], width: float) -
         size[find(i)] = max(size[find(i)], magnitude[i])
     inputs = {find(i) for i, b in enumerate(graph.blocks) if b.kind == "input"}
 
+    def rounded(scale: int) -> int:
+        return scale if grain == 1 else -(-scale // grain) * grain
+
     def node_scale(root: int) -> int:
         if root in inputs:
-            return INPUT_BITS - _exponent(width) if width > 0 else 2 * INPUT_BITS
-        return RANGE_BITS - _exponent(size[root])
+            return rounded(INPUT_BITS - _exponent(width) if width > 0 else 2 * INPUT_BITS)
+        return rounded(RANGE_BITS - _exponent(size[root]))
 
     out = []
     for i, b in enumerate(graph.blocks):
         if b.kind.startswith("pair-"):
             base = node_scale(find(b.fine))
-            out.append(min(max(RANGE_BITS - _exponent(size[find(i)]), base), base + MOST_DELTA))
+            own = rounded(RANGE_BITS - _exponent(size[find(i)]))
+            out.append(min(max(own, base), base + MOST_DELTA))
         else:
             out.append(node_scale(find(i)))
     return [max(-300, min(300, s)) for s in out]
@@ -107,18 +103,6 @@ def choose_scales(graph: BlockGraph, magnitude: Sequence[float], width: float) -
 def _exponent(v: float) -> int:
     """ceil(log2 v), with a floor for zero."""
     return math.frexp(v)[1] if v > 0 and math.isfinite(v) else -40
-
-
-def tightened(graph: BlockGraph, box_domain: bool) -> set[int]:
-    """The blocks worth a backward pass: what relus read, and the pairs of those.
-
-    On a box, a block that reads only the input already has its exact range.
-    """
-    wanted = {b.source for b in graph.blocks if b.kind == "relu"}
-    wanted |= {b.inner for b in graph.blocks if b.kind == "pair-relu"}
-    if box_domain:
-        wanted -= {i for i in wanted if graph.reads_inputs_only(i)}
-    return wanted
 
 
 def write_plan(

@@ -13,7 +13,7 @@ import numpy as np
 
 from certify.claims import Quantity, centres
 from certify.networks.evaluate import activations, gradient
-from certify.networks.exact import exact_output
+from certify.networks.exact import exact_values
 from certify.networks.maps import Floats
 
 
@@ -57,8 +57,11 @@ class _Search:
         self._two = any(net is not None and net.second_input is not None for net in (q.f, q.g))
         self._kept: list[tuple[float, Floats, Floats | None]] = []
 
+    def _inside(self, x: Floats) -> Floats:
+        return self._q.domain.geometry(np.full(len(x), self._part)).pull_in(x)
+
     def sample(self, count: int) -> Floats:
-        return self._q.domain.sample(self._rng, count, self._part)
+        return self._q.domain.geometry(np.full(count, self._part)).sample(self._rng)
 
     def _sample2(self, count: int) -> Floats:
         """x' anywhere in X."""
@@ -68,7 +71,7 @@ class _Search:
 
     def consider(self, x: Floats, x2: Floats | None = None) -> None:
         """Evaluate candidates and keep the best few."""
-        x = self._q.domain.inside(x, self._part)
+        x = self._inside(x)
         if self._two and x2 is None:
             x2 = self._sample2(len(x))
         f = self._q.f(x, x2)
@@ -98,10 +101,10 @@ class _Search:
                 corner = np.where(up > 0, self._high, np.where(up < 0, self._low, x))
                 self.consider(corner, x2)
                 if step > steps - 8:
-                    x = self._q.domain.inside(corner, self._part)
+                    x = self._inside(corner)
                     continue
             rate = 0.25 * (1 - step / steps) + 0.01
-            x = self._q.domain.inside(x + rate * width * np.sign(up), self._part)
+            x = self._inside(x + rate * width * np.sign(up))
             if x2 is not None:
                 low, high = self._q.domain.hull()
                 moved = np.clip(x2 + rate * (high - low) * np.sign(up2), low, high)
@@ -151,8 +154,8 @@ class _Search:
 
 def replay(q: Quantity, part: int, x: Floats, x2: Floats | None = None) -> Fraction:
     """The exact quantity at a point; with inexact scales, a lower bound of it over their enclosures."""
-    f_lo, f_hi = exact_output(q.f, x, x2)
-    g_lo, g_hi = (None, None) if q.g is None else exact_output(q.g, x, x2)
+    f_lo, f_hi = exact_values(q.f, x, x2)
+    g_lo, g_hi = (None, None) if q.g is None else exact_values(q.g, x, x2)
     if f_lo == f_hi and g_lo == g_hi:
         return q.exact(f_lo, g_lo, part)
     # Enclosures: the quantity is Lipschitz with constant 2 (or the sum of the errors) in each output.
@@ -162,4 +165,5 @@ def replay(q: Quantity, part: int, x: Floats, x2: Floats | None = None) -> Fract
     weight = Fraction(2)
     if q.row is not None:
         weight = max(Fraction(abs(float(v))) for v in q.row.ravel())
-    return q.exact(f_lo, g_lo, part) - weight * width
+    value = q.exact(f_lo, g_lo, part) - weight * width
+    return max(value, Fraction(0)) if q.kind in ("value", "output", "functional") else value
