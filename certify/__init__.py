@@ -23,7 +23,7 @@ _WHERE = {
     "certify.coarsenings": [
         "prune", "low_rank", "merge", "quantise", "round_to", "ablate", "subspace", "dictionary", "replace",
     ],
-    "certify.prove": ["prove", "bound", "strengths"],
+    "certify.strategy": ["prove", "bound", "strengths"],
     "certify.certificate": ["Certificate", "check"],
     "certify.results": ["Result", "Bracket"],
     "certify.errors": ["CertifyError"],
@@ -62,5 +62,5 @@ if TYPE_CHECKING:
     from certify.errors import CertifyError
     from certify.networks.graph import Network
     from certify.networks.load import load
-    from certify.prove import bound, prove, strengths
+    from certify.strategy import bound, prove, strengths
     from certify.results import Bracket, Result

@@ -76,7 +76,8 @@ class Geometry:
         shape = self.lo.shape
         if self.centre is None:
             u = rng.random(shape)
-            return np.clip(self.lo * (1 - u) + self.hi * u, self.lo, self.hi)
+            y: Floats = np.clip(self.lo * (1 - u) + self.hi * u, self.lo, self.hi)
+            return y
         direction = rng.normal(size=shape) if self.norm == "l2" else rng.laplace(size=shape)
         unit = direction / np.maximum(_norms(self.norm, direction), 1e-300)[:, None]
         distance = self.reach * rng.random((shape[0], 1)) ** (1.0 / max(shape[1], 1))
@@ -89,7 +90,8 @@ class Geometry:
     def vertex(self, direction: Floats, x: Floats) -> Floats:
         """A maximiser of direction . y over each part; entries of no influence stay those of x (box only)."""
         if self.centre is None:
-            return np.where(direction > 0, self.hi, np.where(direction < 0, self.lo, x))
+            y: Floats = np.where(direction > 0, self.hi, np.where(direction < 0, self.lo, x))
+            return y
         return self.pull_in(self._l2_vertex(direction) if self.norm == "l2" else self._l1_vertex(direction))
 
     def _l2_vertex(self, c: Floats) -> Floats:

@@ -52,11 +52,16 @@ def meet(a: Within, b: Within) -> Within:
             raise EmptyDomain(f"&: expected boxes that meet, found at least {lo} and at most {hi}")
         return lo, hi
     shape = next(w[0].shape for w in (a, b) if is_arrays(w))
-    (la, ha), (lb, hb) = _as_arrays(a, shape), _as_arrays(b, shape)
-    if la.size != lb.size:
-        raise BadInput(f"&: expected boxes of one size, found {la.size} and {lb.size} coordinates")
-    lo_hi = np.maximum(la, lb.reshape(la.shape)), np.minimum(ha, hb.reshape(la.shape))
-    return as_floats(lo_hi[0], "&"), as_floats(lo_hi[1], "&")
+    return meet_arrays(_as_arrays(a, shape), _as_arrays(b, shape))
+
+
+def meet_arrays(a: Arrays, b: Arrays) -> Arrays:
+    """Entrywise maxima and minima of stored floats, which are exact; raises BadInput for different sizes."""
+    if a[0].size != b[0].size:
+        raise BadInput(f"&: expected boxes of one size, found {a[0].size} and {b[0].size} coordinates")
+    lo = np.maximum(a[0], b[0].reshape(a[0].shape))
+    hi = np.minimum(a[1], b[1].reshape(a[1].shape))
+    return as_floats(lo, "&"), as_floats(hi, "&")
 
 
 def _as_arrays(w: Within, shape: tuple[int, ...]) -> Arrays:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.domains.geometry import Geometry
-from certify.domains.limits import Array, Floats, Within, check_size, exact, meet, rounded, words
+from certify.domains.limits import Array, Floats, Within, check_size, exact, meet, meet_arrays, rounded, words
 from certify.errors import BadInput, EmptyDomain
 from certify.numbers import as_floats, float_above, float_below, fractions
 
@@ -278,8 +278,8 @@ class Box(_Union):
 
     def __and__(self, other: Any) -> Any:
         if isinstance(other, Box):
-            both = meet((self.lo, self.hi), (other.lo, other.hi))
-            return Box(*both, meet(self.within, other.within))  # type: ignore[misc,arg-type]
+            lo, hi = meet_arrays((self.lo, self.hi), (other.lo, other.hi))
+            return Box(lo, hi, meet(self.within, other.within))
         if isinstance(other, Ball | Points):
             return other & self
         within = _cut(self.within, other)

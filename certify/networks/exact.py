@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.errors import BadInput
 from certify.networks.graph import Affine, Free, Input, Network, Relu
 from certify.networks.maps import Conv, Dense, Identity, LinearMap, Scale, Select
 from certify.numbers import fractions, integers
@@ -159,7 +158,7 @@ def _convolve(m: Conv, w: Integers, u: Integers) -> Integers:
     ws = w.reshape(g, m.c_out // g, m.c_in // g, *w.shape[2:])
     out = np.zeros((g, m.c_out // g, int(np.prod(m.out_spatial))), dtype=object)
     for offset, pos_in, pos_out in m._offsets:
-        out[..., pos_out] += ws[(..., *offset)] @ us[..., pos_in]
+        out[..., pos_out] += ws[(slice(None), slice(None), slice(None), *offset)] @ us[..., pos_in]
     return out.ravel()
 
 
