@@ -102,24 +102,26 @@ class Geometry:
         size = np.sqrt((c * c).sum(axis=1, keepdims=True))
         t = np.divide(self.reach, size, out=np.zeros_like(size), where=size > 0)
         free = self.centre + t * c
-        y = np.clip(free, self.lo, self.hi)
+        y: Floats = np.clip(free, self.lo, self.hi)
         cut = np.flatnonzero((y != free).any(axis=1))
         if not len(cut):
             return y
-        g, d = self.rows(cut), c[cut]
+        g, d, centre = self.rows(cut), c[cut], self.centre[cut]
         # Clipped coordinates leave room for the others: find a t too large, then bisect.
-        low, high = t[cut], t[cut] * 2
+        # (With the centre outside the box even t may be too large.)
+        fits = g._size(y[cut])[:, None] <= self.reach
+        low, high = np.where(fits, t[cut], 0.0), np.where(fits, t[cut] * 2, t[cut])
         for _ in range(_BISECTIONS):
-            at = np.clip(g.centre + high * d, g.lo, g.hi)
+            at = np.clip(centre + high * d, g.lo, g.hi)
             room = (g._size(at) < self.reach) & (((d > 0) & (at < g.hi)) | ((d < 0) & (at > g.lo))).any(axis=1)
             if not room.any():
                 break
             high = np.where(room[:, None], high * 4, high)
         for _ in range(_BISECTIONS):
             mid = (low + high) / 2
-            fits = (g._size(np.clip(g.centre + mid * d, g.lo, g.hi)) <= self.reach)[:, None]
+            fits = (g._size(np.clip(centre + mid * d, g.lo, g.hi)) <= self.reach)[:, None]
             low, high = np.where(fits, mid, low), np.where(fits, high, mid)
-        y[cut] = np.clip(g.centre + low * d, g.lo, g.hi)
+        y[cut] = np.clip(centre + low * d, g.lo, g.hi)
         return y
 
     def _l1_vertex(self, c: Floats) -> Floats:
@@ -133,7 +135,8 @@ class Geometry:
         spent = np.clip(budget - before, 0.0, sorted_room)
         move = np.zeros_like(c)
         np.put_along_axis(move, order, spent, axis=1)
-        return anchor + np.sign(c) * move
+        y: Floats = anchor + np.sign(c) * move
+        return y
 
     def step(self, x: Floats, direction: Floats, size: float) -> Floats:
         """An ascent step: by sign in a box (size in half-widths), towards the best vertex in a ball (a share)."""

@@ -158,7 +158,8 @@ def _convolve(m: Conv, w: Integers, u: Integers) -> Integers:
     ws = w.reshape(g, m.c_out // g, m.c_in // g, *w.shape[2:])
     out = np.zeros((g, m.c_out // g, int(np.prod(m.out_spatial))), dtype=object)
     for offset, pos_in, pos_out in m._offsets:
-        out[..., pos_out] += ws[(slice(None), slice(None), slice(None), *offset)] @ us[..., pos_in]
+        at: tuple[Any, ...] = (..., *offset)
+        out[..., pos_out] += ws[at] @ us[..., pos_in]
     return out.ravel()
 
 
