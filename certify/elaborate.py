@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Bits of a block's integers, of coefficients (C), of weights (Q) and of constants. 22 + 22 bits keep products of
 # rows with norm below 2^9 in one BLAS call; a final pass has few rows and can afford more.
 RANGE_BITS = 20
+MAGNITUDE_BITS = 30
 INPUT_BITS = 22
 MOST_DELTA = 16
 INNER = (22, 22)
@@ -54,11 +55,14 @@ class Cut:
 Tree = Leaf | Cut
 
 
-def choose_scales(graph: BlockGraph, magnitude: Sequence[float], width: float, grain: int = 1) -> list[int]:
+def choose_scales(
+    graph: BlockGraph, magnitude: Sequence[float], span: Sequence[float], width: float, grain: int = 1
+) -> list[int]:
     """A power-of-two unit for each block; with ``grain`` a multiple of so many bits, so that leaves share plans.
 
-    magnitude: the largest absolute bound of each block over the regions the plan serves; width: the largest
-    width of an input coordinate there. Blocks that the rules tie together (a relu and its source, u and w) share
+    magnitude, span: the largest absolute bound and the largest width of each block over the regions the plan serves;
+    width: the largest width of an input coordinate there. A block gets RANGE_BITS for its width, as far as its
+    magnitude stays below MAGNITUDE_BITS. Blocks that the rules tie together (a relu and its source, u and w) share
     a scale; a difference is at least as fine, by at most MOST_DELTA bits.
     """
     parent = list(range(len(graph.blocks)))
@@ -76,9 +80,14 @@ def choose_scales(graph: BlockGraph, magnitude: Sequence[float], width: float, g
             parent[find(i)] = find(b.inner)
         if b.kind.startswith("pair-"):
             parent[find(b.fine)] = find(b.coarse)
-    size = [0.0] * len(graph.blocks)
+    size, wide = [0.0] * len(graph.blocks), [0.0] * len(graph.blocks)
     for i in range(len(graph.blocks)):
         size[find(i)] = max(size[find(i)], magnitude[i])
+        wide[find(i)] = max(wide[find(i)], span[i])
+
+    def fitted(root: int) -> int:
+        return rounded(min(RANGE_BITS - _exponent(wide[root]), MAGNITUDE_BITS - _exponent(size[root])))
+
     inputs = {find(i) for i, b in enumerate(graph.blocks) if b.kind == "input"}
 
     def rounded(scale: int) -> int:
@@ -87,13 +96,13 @@ def choose_scales(graph: BlockGraph, magnitude: Sequence[float], width: float, g
     def node_scale(root: int) -> int:
         if root in inputs:
             return rounded(INPUT_BITS - _exponent(width) if width > 0 else 2 * INPUT_BITS)
-        return rounded(RANGE_BITS - _exponent(size[root]))
+        return fitted(root)
 
     out = []
     for i, b in enumerate(graph.blocks):
         if b.kind.startswith("pair-"):
             base = node_scale(find(b.fine))
-            own = rounded(RANGE_BITS - _exponent(size[find(i)]))
+            own = fitted(find(i))
             out.append(min(max(own, base), base + MOST_DELTA))
         else:
             out.append(node_scale(find(i)))

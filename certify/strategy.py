@@ -212,9 +212,14 @@ class _Search:
             if self._graph.blocks[b].kind == "input" and self._graph.blocks[b].role == 0:
                 score = np.abs(c[0])
         span = bounds.region.hi - bounds.region.lo
+        wide = np.array([(b - a).max() for a, b in zip(bounds.lo, bounds.hi, strict=True)])
         size = np.array([max(np.abs(a).max(), np.abs(b).max()) for a, b in zip(bounds.lo, bounds.hi, strict=True)])
         upper = self._q.combine(np.concatenate(uppers))
-        return Evaluated(upper, (score + 1e-9 * score.max() + 1e-300) * span, size, float(span.max())), worst, trace
+        return (
+            Evaluated(upper, (score + 1e-9 * score.max() + 1e-300) * span, size, wide, float(span.max())),
+            worst,
+            trace,
+        )
 
     def _apart(self, bounds: Bounds, k: int) -> float:
         """What intervals on f and g apart give: a bound no better than this is vacuous."""
@@ -264,28 +269,26 @@ class _Search:
         pieces = [p.tree for p in self._parts if p.tree is not None]
         whole = [p for p in pieces if p.is_leaf]
 
-        def plan(magnitude: Floats, width: float, grain: int) -> int:
-            scales = choose_scales(self._graph, magnitude.tolist(), width, grain)
+        def plan(seen: list[Evaluated], grain: int) -> int:
+            magnitude, wide = (np.max([getattr(s, k) for s in seen], axis=0).tolist() for k in ("magnitude", "span"))
+            scales = choose_scales(self._graph, magnitude, wide, max(s.width for s in seen), grain)
             lines = write_plan(self._graph, scales, self._tighten, table)
             return plans.setdefault(lines, len(plans))
 
         def resolve(piece: Piece) -> Tree:
             if piece.below is None or piece.above is None:
                 # A few plans serve all leaves: the kernel makes its integer maps once for each.
-                return Leaf(plan(piece.seen.magnitude, piece.seen.width, 4))
+                return Leaf(plan([piece.seen], 4))
             return Cut(piece.coordinate, piece.at, resolve(piece.below), resolve(piece.above))
 
-        shared = -1
-        if whole:
-            magnitude = np.max([p.seen.magnitude for p in whole], axis=0)
-            shared = plan(magnitude, max(p.seen.width for p in whole), 1)
+        shared = plan([p.seen for p in whole], 1) if whole else -1
         trees = [Leaf(shared) if p.is_leaf else resolve(p) for p in pieces]
         return write_certificate(claim, list(plans), trees, table)
 
     def _conclude(self) -> Result:
         self._say("elaborate", 0, 1)
-        weakest = Claim(self._q, "at-most", Fraction(1 << 64))
-        certificate = self._certificate(self._claim or weakest)
+        claim = Claim(self._q, "at-most", Fraction(1 << 64)) if self._claim is None else self._claim
+        certificate = self._certificate(claim)
         uppers, leaves = established(certificate)
         worst = max(uppers)
         proved = self._claim is not None and all(self._claim.holds(u) for u in uppers)
@@ -313,9 +316,11 @@ class _Search:
             # by_scale sums to the worst row of the worst part; norms over rows and splits add to the relaxation.
             scales["relaxation"] += searched - sum(scales.values())
             scales["rounding"] = float(whole.upper - Fraction(searched)) if whole.upper is not None else 0.0
-        vacuous = math.isfinite(self._interval) and searched >= self._interval > 0 and len(self._graph.blocks) > 3
+        # At a point, intervals are exact too: no better than they are is vacuous only far above what was witnessed.
+        witnessed = float(best.value) if best is not None else -math.inf
+        vacuous = math.isfinite(self._interval) and searched >= self._interval > 0 and witnessed < searched / 2
         return Result(
-            claim=self._claim or Claim(self._q, "at-most", max(verdict.bounds)),
+            claim=Claim(self._q, "at-most", max(verdict.bounds)) if self._claim is None else self._claim,
             status=whole.status, bracket=whole, brackets=brackets, witness=best, certificate=certificate,
             verdict=verdict, searched_upper=searched, vacuous=vacuous,
             seconds={"search": search, "check": self._check_seconds}, leaves=leaves, scales=scales,

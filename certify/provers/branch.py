@@ -22,11 +22,12 @@ MOST_DEPTH = 200
 @dataclass(frozen=True, eq=False)
 class Evaluated:
     """What a bound pass says of a region: upper bound, a score for each coordinate (where a cut promises most), the largest
-    magnitude in each block and the largest input width (for scales)."""
+    magnitude and width in each block and the largest input width (for scales)."""
 
     upper: float
     score: Floats
     magnitude: Floats
+    span: Floats
     width: float
 
 
