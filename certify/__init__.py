@@ -62,5 +62,5 @@ if TYPE_CHECKING:
     from certify.errors import CertifyError
     from certify.networks.graph import Network
     from certify.networks.load import load
-    from certify.strategy import bound, prove, strengths
     from certify.results import Bracket, Result
+    from certify.strategy import bound, prove, strengths

@@ -1,6 +1,7 @@
 """The strategy within a budget: falsify, bound, split, elaborate, check.
 
-Everything up to the last step is untrusted. The result's upper bounds are what the kernel established in a fresh interpreter,
+Everything up to the last step is untrusted. The result's upper bounds are what the kernel established in a fresh
+interpreter,
 its lower bounds what exact arithmetic found at witnesses.
 """
 
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -67,7 +69,8 @@ def parse_budget(value: float | str) -> float:
 
 @dataclass
 class PartState:
-    """What is known of one part: a tree of bounded regions, the float upper bound, the best witness, where lines peak."""
+    """What is known of one part: a tree of bounded regions, the float upper bound, the best witness, where lines
+    peak."""
 
     region: Region
     upper: float = math.inf
@@ -89,8 +92,10 @@ def region_of(domain: Domain, k: int, hull: tuple[Floats, Floats] | None = None)
 def prove(claim: Claim, budget: float | str = "30s", *, progress: Listener | None = None, seed: int = 0) -> Result:
     """Prove or refute a claim within a time budget.
 
-    The result is proved (with a certificate of the claim that the kernel accepted), refuted (with a witness replayed in exact
-    arithmetic) or unknown (with a bracket, and the scale to blame). A refuted or unknown result carries a certificate of
+    The result is proved (with a certificate of the claim that the kernel accepted), refuted (with a witness replayed
+    in exact
+    arithmetic) or unknown (with a bracket, and the scale to blame). A refuted or unknown result carries a
+    certificate of
     the upper bound it did establish. Raises CertifyError on bad input.
     """
     return _Search(claim.quantity, claim, parse_budget(budget), progress, seed).run()
@@ -244,7 +249,7 @@ class _Search:
             floor = float(part.witness.value) if part.witness is not None else -math.inf
             # Less than half of what is left: elaboration and the kernel replay every leaf.
             stop = Branching(self._goal(), floor, time.perf_counter() + 0.4 * left)
-            found = split_part(part.tree, lambda region, k=k: self._seen(region, k), stop, self._leaf_progress)
+            found = split_part(part.tree, partial(self._seen, k), stop, self._leaf_progress)
             part.upper = worst_of(found)
 
     def _leaf_progress(self, leaves: int, upper: float) -> None:
@@ -258,7 +263,7 @@ class _Search:
         t = float(self._claim.threshold)
         return t - 2e-4 * abs(t) if t != 0 else -1e-9
 
-    def _seen(self, region: Region, k: int) -> Evaluated:
+    def _seen(self, k: int, region: Region) -> Evaluated:
         return self._evaluate(bound_blocks(self._graph, region, self._tighten), k)[0]
 
     # ---- certificate and verdict

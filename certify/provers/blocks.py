@@ -32,8 +32,10 @@ class Block:
     """One vector variable.
 
     kind: input, affine, relu, free, pair-direct, pair-relu or pair-affine. net, node: where a node block comes from.
-    source: what a relu or free block reads. pieces, bias: the relation of affine and pair-affine blocks (bias expanded to
-    the block's size, or None). fine, coarse, sigma: u, w and S of a difference; inner: the pair of a pair-relu's sources.
+    source: what a relu or free block reads. pieces, bias: the relation of affine and pair-affine blocks (bias
+    expanded to
+    the block's size, or None). fine, coarse, sigma: u, w and S of a difference; inner: the pair of a pair-relu's
+    sources.
     expand_fine, expand_coarse, matches: how a pair-affine relation was formed.
     """
 

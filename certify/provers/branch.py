@@ -21,7 +21,8 @@ MOST_DEPTH = 200
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """What a bound pass says of a region: upper bound, a score for each coordinate (where a cut promises most), the largest
+    """What a bound pass says of a region: upper bound, a score for each coordinate (where a cut promises most), the
+    largest
     magnitude and width in each block and the largest input width (for scales)."""
 
     upper: float
@@ -61,7 +62,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Branching:
-    """When to stop: all leaves at most ``goal``; the worst within 1 % of ``floor`` (a witnessed value); the deadline."""
+    """When to stop: every leaf at most ``goal``, the worst within 1 % of ``floor`` (a witness), or the deadline."""
 
     goal: float | None
     floor: float

@@ -1,6 +1,7 @@
 """Search for an input where a quantity is large: samples, corners, projected gradient ascent.
 
-The search is float64; what it returns has been evaluated in exact arithmetic at a point that lies exactly in the domain.
+The search is float64; what it returns has been evaluated in exact arithmetic at a point that lies exactly in the
+domain.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import numpy as np
 
 from certify.claims import Quantity, centres
 from certify.networks.evaluate import activations, gradient
-from certify.networks.exact import exact_values
 from certify.networks.maps import Floats
 
 
@@ -21,7 +21,8 @@ from certify.networks.maps import Floats
 class Witness:
     """A point of the domain and the exact quantity there.
 
-    part: the part x lies in; x (n,), x2 (n,) the independent input x' where the claim has one, float64 entries that mean exactly
+    part: the part x lies in; x (n,), x2 (n,) the independent input x' where the claim has one, float64 entries that
+    mean exactly
     themselves; value: the quantity, exact (a lower end where scales are inexact).
     """
 
@@ -37,7 +38,8 @@ def falsify(
 ) -> Witness | None:  # fmt: skip
     """The best witness found on one part, or None when no candidate lies exactly in the domain.
 
-    starts: (k, n) further starting points, such as minimisers of relaxations. Deterministic in ``seed`` unless time runs out.
+    starts: (k, n) further starting points, such as minimisers of relaxations. Deterministic in ``seed`` unless time
+    runs out.
     """
     search = _Search(q, part, np.random.default_rng([seed, part]))
     deadline = time.perf_counter() + seconds
@@ -146,7 +148,7 @@ class _Search:
         """x itself, or a point a little nearer the centre, that lies exactly in the part."""
         middle = centres(self._q.domain)[self._part]
         for t in (0.0, 1e-15, 1e-12, 1e-9, 1e-6, 1.0):
-            moved = x + t * (middle - x)
+            moved: Floats = x + t * (middle - x)
             if self._q.domain.contains(moved, self._part):
                 return moved
         return None
@@ -154,16 +156,4 @@ class _Search:
 
 def replay(q: Quantity, part: int, x: Floats, x2: Floats | None = None) -> Fraction:
     """The exact quantity at a point; with inexact scales, a lower bound of it over their enclosures."""
-    f_lo, f_hi = exact_values(q.f, x, x2)
-    g_lo, g_hi = (None, None) if q.g is None else exact_values(q.g, x, x2)
-    if f_lo == f_hi and g_lo == g_hi:
-        return q.exact(f_lo, g_lo, part)
-    # Enclosures: the quantity is Lipschitz with constant 2 (or the sum of the errors) in each output.
-    width = sum((b - a for a, b in zip(f_lo, f_hi, strict=True)), Fraction(0))
-    if g_lo is not None and g_hi is not None:
-        width += sum((b - a for a, b in zip(g_lo, g_hi, strict=True)), Fraction(0))
-    weight = Fraction(2)
-    if q.row is not None:
-        weight = max(Fraction(abs(float(v))) for v in q.row.ravel())
-    value = q.exact(f_lo, g_lo, part) - weight * width
-    return max(value, Fraction(0)) if q.kind in ("value", "output", "functional") else value
+    return q.value_at(x, x2, part)[0]

@@ -4,7 +4,8 @@ At the input x* where the linear relaxation of a row attains its bound, with the
 
     bound = sum over difference blocks of  c_b . d_b(x*) - (what c_b passes on to earlier differences)  + relaxation
 
-The first part is what is discarded *at* that block, times the gain c_b from there to the output; for an affine pair it is
+The first part is what is discarded *at* that block, times the gain c_b from there to the output; for an affine pair
+it is
 c_b . ((M S' - S M') y + b - S b'). The rest is slack of the lines taken at relus.
 """
 

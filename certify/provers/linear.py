@@ -1,8 +1,10 @@
 """Backward linear relaxation (CROWN-style) over a block graph, in float64.
 
-The same recursion as the kernel's rules *forward*, *backward* and *difference*, with the same default slopes, so that what it finds
+The same recursion as the kernel's rules *forward*, *backward* and *difference*, with the same default slopes, so
+that what it finds
 is what a certificate will establish up to rounding. Nothing here is rigorous.
-Sources: Zhang et al. 2018 (arXiv 1811.00866, Theorem 3.2) for the single lines; the pair rule is specs/rules.md#difference.
+Sources: Zhang et al. 2018 (arXiv 1811.00866, Theorem 3.2) for the single lines; the pair rule is
+specs/rules.md#difference.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.networks.maps import Floats
 from certify.provers.blocks import Block, BlockGraph
@@ -57,7 +60,7 @@ def bound_blocks(
     tighten: set[int] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Bounds:
-    """Bounds of all blocks on a region: forward, then backward for the blocks in ``tighten`` (default: all that pay)."""
+    """Bounds of all blocks on a region: forward, then backward for ``tighten`` (default: all that pay)."""
     wanted = tighten_set(graph, region.kind not in ("l2", "l1")) if tighten is None else tighten
     bounds = Bounds(region)
     for i, block in enumerate(graph.blocks):
@@ -257,7 +260,7 @@ class _Pass:
         self._add(inner.coarse, scattered(b, on_y, self._graph.blocks[inner.coarse].size))
 
 
-def owners(sigma: Floats) -> Floats:
+def owners(sigma: NDArray[np.int32]) -> NDArray[np.bool_]:
     """True at the first row that picks each entry of w."""
     out = np.zeros(len(sigma), dtype=bool)
     _, first = np.unique(sigma, return_index=True)

@@ -26,11 +26,12 @@ class Region:
 
     def support(self, c: Floats) -> Floats:
         """A lower bound of c . x for each row of c (rows, n)."""
-        box = np.maximum(c, 0) @ self.lo + np.minimum(c, 0) @ self.hi
+        box: Floats = np.maximum(c, 0) @ self.lo + np.minimum(c, 0) @ self.hi
         if self.centre is None or self.kind not in ("l2", "l1"):
             return box
         size = np.abs(c).max(axis=1) if self.kind == "l1" else np.linalg.norm(c, axis=1)
-        return np.maximum(box, c @ self.centre - self.radius * size)
+        best: Floats = np.maximum(box, c @ self.centre - self.radius * size)
+        return best
 
     def minimiser(self, c: Floats) -> Floats:
         """The point of the better support of one row c (n,)."""

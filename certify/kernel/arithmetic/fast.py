@@ -284,7 +284,8 @@ def matmul(x, y):
             if wide:
                 out = out + (part.astype(object) << shift)
             elif shift < 64:
-                # The true sum is below 2^62: wrapping modulo 2^64 on the way is harmless, and from 64 on nothing is left.
+                # The true sum is below 2^62: wrapping modulo 2^64 on the way is harmless, and from 64 on nothing is
+                # left.
                 out = out + (part << shift)
     return _settle(out) if wide else Ints(out, bound)
 

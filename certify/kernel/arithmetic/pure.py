@@ -145,8 +145,7 @@ def _spread(x, shape):
 
 def _shape(*items):
     shapes = [i.shape for i in items if isinstance(i, Ints)]
-    widest = max(shapes, key=lambda s: (len(s), s))
-    return widest
+    return max(shapes, key=lambda s: (len(s), s))
 
 
 def _zip(operation, x, y, kind=Ints):
