@@ -15,7 +15,7 @@ from certify.kernel.proof import Proof
 from certify.kernel.rendering import render
 from certify.kernel.rules import backward, conclude, difference, forward, split
 from certify.kernel.rules.domain import Region
-from certify.kernel.verdict import require
+from certify.kernel.verdict import MachineFault, require
 
 
 class Checked:
@@ -113,6 +113,8 @@ def _leaf(arithmetic, claim, plan, part, cuts, labels):
     for rows in conclude.quantity_rows(arithmetic, claim, part, labels):
         coefficients, scale = conclude.start(arithmetic, claim, plan, rows, plan.outputs, c)
         below = _lower(arithmetic, plan, bounds, region, coefficients, q, hints, offset)
+        if len(below) != rows.matrix.shape[0]:
+            raise MachineFault("a pass lost or made a functional: an error of this program")
         offset += len(below)
         unit = rows.unit * (Fraction(1 << (c + scale)) if c + scale >= 0 else Fraction(1, 1 << -(c + scale)))
         uppers.extend(Fraction(-k) / unit for k in below)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from certify.kernel.blocks import Block, Plan, Relation
 from certify.kernel.limits import BITS, BLOCKS, PLANS, SCALE
 from certify.kernel.maps import FixedMap, difference_map, fixed_map, gathered_map
+from certify.kernel.rules import conclude
 from certify.kernel.tensors import pick, read_table
 from certify.kernel.verdict import limit
 from certify.kernel.words import Lines
@@ -84,7 +85,8 @@ class _PlanReader:
                 self._bits(c, q)
                 fits = len(self._plan.blocks) == count
                 lines.need(fits, "word-count", f"{len(self._plan.blocks)} blocks, {count} announced")
-                self._plan.steps.append(("conclude", c, q, self._hints(hints, None)))
+                rows = conclude.row_count(self._claim)
+                self._plan.steps.append(("conclude", c, q, self._hints(hints, rows)))
                 for name, node in self._claim.outputs.items():
                     lines.need(node in self._at, "no-such-block", f"no block for the output of {name}")
                     self._plan.outputs[name] = self._at[node]
@@ -107,11 +109,11 @@ class _PlanReader:
         return chosen
 
     def _hints(self, named, rows):
-        """Slope matrices by block; their row count is checked where rows are known."""
+        """Slope matrices by block, each with exactly ``rows`` rows: a missing row would silence its functional."""
         out = {}
         for b, (tp, tt) in named.items():
             block = self._plan.blocks[b]
-            fits = (block.kind == "relu" and tt == -1) or (block.kind == "pair-relu" and tt != -1)
+            fits = tp != -1 and ((block.kind == "relu" and tt == -1) or (block.kind == "pair-relu" and tt != -1))
             self._lines.need(fits, "hint", f"such slopes do not belong to a {block.kind} block")
             matrices = []
             for t in (tp, tt):
@@ -119,9 +121,9 @@ class _PlanReader:
                     matrices.append(None)
                     continue
                 v = self._proof.tensor(t)
-                whole = v.count % block.size == 0 and rows in (None, v.count // block.size)
+                whole = v.count == rows * block.size
                 self._lines.need(whole, "hint", "the slopes do not have one row for each functional")
-                matrices.append(v.integers(self._a).shaped(v.count // block.size, block.size))
+                matrices.append(v.integers(self._a).shaped(rows, block.size))
             out[b] = matrices
         return out
 

@@ -48,6 +48,12 @@ def quantity_rows(arithmetic, claim, part, labels):
     return [Rows(matrix, on, Fraction(1)) for on in sides]
 
 
+def row_count(claim) -> int:
+    """How many functionals a leaf bounds: the rows of ``quantity_rows``, those on f and on g together."""
+    form, n = claim.quantity[0], claim.n_out
+    return {"value": 2 * n, "margin": n - 1, "decision": 2 * (n - 1), "upper": 1}.get(form, 2)
+
+
 def _unit(h):
     return Fraction(1 << h) if h >= 0 else Fraction(1, 1 << -h)
 
