@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from types import ModuleType
+from typing import Any
 
 USAGE = "usage: python -I -m certify.kernel [--pure] [--json] CERTIFICATE"
 ACCEPTED, REJECTED, DECLINED, MISUSE, MISSING, FAULT = 0, 1, 2, 64, 66, 70
@@ -27,14 +29,19 @@ def main(arguments: list[str]) -> int:
     from certify.kernel import VERSION
     from certify.kernel.verdict import Declined, Rejected
 
+    arithmetic: ModuleType
     if "--pure" in flags:
-        from certify.kernel.arithmetic import pure as arithmetic
+        from certify.kernel.arithmetic import pure
+
+        arithmetic = pure
     else:
-        from certify.kernel.arithmetic import fast as arithmetic
+        from certify.kernel.arithmetic import fast
+
+        arithmetic = fast
     from certify.kernel.check import check
 
     times = [time.perf_counter()]
-    report = {"certificate": paths[0], "kernel": VERSION, "arithmetic": arithmetic.NAME}
+    report: dict[str, Any] = {"certificate": paths[0], "kernel": VERSION, "arithmetic": arithmetic.NAME}
     code = REJECTED
     try:
         done = check(paths[0], arithmetic, lambda: times.append(time.perf_counter()))
@@ -64,7 +71,9 @@ def _show(report, as_json):
     elif report["verdict"] == "accepted":
         print(f"accepted: {report['certificate']} ({report['leaves']} leaves, id {report['id'][:16]})")
     else:
-        print(f"{report['verdict']}: {report['place']}: {report['reason']} [{report['code']}]")
+        # A hostile file name must not write lines of its own, nor bytes that the terminal cannot show.
+        text = f"{report['verdict']}: {report['place']}: {report['reason']} [{report['code']}]"
+        print("".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text))
 
 
 def _last_resort(kind, value, _trace):

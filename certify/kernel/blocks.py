@@ -6,6 +6,8 @@ integer maps are made once and kept. Spec: rules.md#blocks.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Relation:
     """v = sum of fixed-point maps of source blocks, plus a fixed-point constant."""
@@ -74,7 +76,7 @@ class Plan:
     def __init__(self, forward_bits: int, constant_bits: int):
         self.forward_bits, self.constant_bits = forward_bits, constant_bits
         self.blocks: list[Block] = []
-        self.steps: list[tuple] = []
+        self.steps: list[tuple[Any, ...]] = []
         self.outputs: dict[str, int] = {}  # "f" and "g" to their output blocks
 
 
@@ -82,9 +84,9 @@ class Bounds:
     """Integer bounds of every block on one leaf; ``constants`` caches relations at the current lower bounds."""
 
     def __init__(self) -> None:
-        self.lo: list = []
-        self.hi: list = []
-        self._constants: dict[int, tuple] = {}
+        self.lo: list[Any] = []
+        self.hi: list[Any] = []
+        self._constants: dict[int, tuple[Any, ...]] = {}
 
     def constant(self, plan, b):
         relation = plan.blocks[b].relation

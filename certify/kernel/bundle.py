@@ -22,7 +22,10 @@ class Bundle:
         self._zip = None
         self._path = path
         if os.path.isdir(path):
-            sizes = dict(_walk(path))
+            try:
+                sizes = dict(_walk(path))
+            except OSError as e:
+                raise Rejected("unreadable", path, f"cannot be listed: {type(e).__name__}") from None
         else:
             self._zip, sizes = _open_zip(path)
         limit(len(sizes), FILES, path, "number of files")
@@ -70,7 +73,15 @@ class Bundle:
                 return self._zip.read(name)
             with open(os.path.join(self._path, *name.split("/")), "rb") as f:
                 return f.read(FILE_BYTES + 1)
-        except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as e:
+        except (
+            OSError,
+            zipfile.BadZipFile,
+            EOFError,
+            ValueError,
+            OverflowError,
+            NotImplementedError,
+            RuntimeError,
+        ) as e:
             raise Rejected("unreadable", name, f"cannot be read: {type(e).__name__}") from None
 
 

@@ -6,6 +6,7 @@ Spec: rules.md#checking.
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from certify.kernel.blocks import Bounds
 from certify.kernel.bundle import Bundle
@@ -25,7 +26,7 @@ class Checked:
         self.id, self.bounds, self.leaves, self.claim = identity, bounds, leaves, claim
 
 
-def check(path: str, arithmetic, before_replay=None) -> Checked:
+def check(path: str, arithmetic: Any, before_replay: Any = None) -> Checked:
     """Check the bundle at ``path``; raises Rejected, Declined or MachineFault."""
     arithmetic.self_test()
     bundle = Bundle(path)
@@ -47,13 +48,14 @@ def check(path: str, arithmetic, before_replay=None) -> Checked:
         bundle.close()
 
 
-def replay(arithmetic, claim, proof, enforce=True):
+def replay(arithmetic: Any, claim: Any, proof: Any, enforce: bool = True) -> tuple[list[Fraction], int]:
     """Replay every part; returns (exact bound of each part, number of leaves).
 
     Without ``enforce`` the threshold is not compared: for the elaborator, which asks what would be established.
     """
     labels = claim.labels(arithmetic) if claim.quantity[0] in ("margin", "decision") else None
-    leaves, established = [0], []
+    leaves = [0]
+    established: list[Any] = []
     for part in range(claim.domain.parts):
         (k,) = proof.lines.numbers("part", 1)
         require(k == part, "part-order", proof.lines.place, f"expected part {part}, found {k}")
@@ -109,7 +111,8 @@ def _leaf(arithmetic, claim, plan, part, cuts, labels):
         elif step[0] == "backward":
             _tighten(arithmetic, plan, bounds, region, *step[1:])
     _, c, q, hints = plan.steps[-1]
-    uppers, offset = [], 0
+    uppers: list[Fraction] = []
+    offset = 0
     for rows in conclude.quantity_rows(arithmetic, claim, part, labels):
         coefficients, scale = conclude.start(arithmetic, claim, plan, rows, plan.outputs, c)
         below = _lower(arithmetic, plan, bounds, region, coefficients, q, hints, offset)
@@ -124,7 +127,8 @@ def _leaf(arithmetic, claim, plan, part, cuts, labels):
 def _region(arithmetic, claim, plan, part, cuts, region, block):
     """The region in the unit of an input block; x and x' may have different units."""
     if block.role == 0:
-        lo, hi = split.cut_bounds(*claim.domain.bounds(part, block.scale), cuts, block.scale)
+        whole = claim.domain.bounds(part, block.scale)
+        lo, hi = split.cut_bounds(whole[0], whole[1], cuts, block.scale)
         hull = None if region is None else (region.hull[0].tolist(), region.hull[1].tolist())
         return Region(arithmetic, lo, hi, claim.domain.ball(part, block.scale), hull)
     hull = claim.domain.hull(block.scale)

@@ -6,6 +6,7 @@ Spec: format.md#claim.
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from certify.kernel.limits import SIZE
 from certify.kernel.network import Graph
@@ -95,7 +96,7 @@ class Claim:
         if form != "box":
             tensors = [self._tensor(lines, words[3 if form == "ball" else 2], "f", parts * self.n_in)]
         words = lines.next("within", "within-arrays", "anywhere")
-        within = None
+        within: tuple[str, object] | None = None
         if words[0] == "within":
             a, b, c, d = lines.integers(words[1:], 4)
             lines.need(b >= 1 and d >= 1, "denominator", "a denominator is at least 1")
@@ -115,7 +116,7 @@ class Claim:
             modulo = lines.integer(words[2])
             lines.need(modulo in (0, 1), "unexpected-word", "modulo mean is 0 or 1")
             lines.need(modulo == 0 or self.n_out >= 2, "one-output", "modulo the mean needs two outputs")
-            self.quantity = ("value", words[1], modulo)
+            self.quantity: tuple[Any, ...] = ("value", words[1], modulo)
         elif form == "output" and len(words) == 2:
             j = lines.integer(words[1])
             lines.need(0 <= j < self.n_out, "index-range", f"output {j} of {self.n_out}")

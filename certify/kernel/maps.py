@@ -285,6 +285,7 @@ def _channelwise(sigma, positions):
 
 def fixed_map(data, arithmetic):
     """The fixed-point map of a term's map words."""
+    shape: DenseShape | ConvShape
     if data.kind == "dense":
         shape = DenseShape(arithmetic, data.n_out, data.n_in)
     elif data.kind == "conv":

@@ -60,7 +60,7 @@ class _PlanReader:
         limit(count, BLOCKS, lines.place, "number of blocks")
         self._bits(forward, constant)
         self._plan = Plan(forward, constant)
-        hints: dict[int, tuple] = {}
+        hints: dict[int, tuple[int, int]] = {}
         while True:
             words = lines.next("node", "pair-direct", "pair-relu", "pair-affine", "backward", "slopes", "conclude")
             word, rest = words[0], words[1:]
@@ -115,7 +115,7 @@ class _PlanReader:
             block = self._plan.blocks[b]
             fits = tp != -1 and ((block.kind == "relu" and tt == -1) or (block.kind == "pair-relu" and tt != -1))
             self._lines.need(fits, "hint", f"such slopes do not belong to a {block.kind} block")
-            matrices = []
+            matrices: list[object] = []
             for t in (tp, tt):
                 if t == -1:
                     matrices.append(None)

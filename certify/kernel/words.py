@@ -19,7 +19,7 @@ class Lines:
     def __init__(self, name: str, data: bytes) -> None:
         self.name, self._data, self._at, self.number = name, data, 0, 0
         require(data.endswith(b"\n"), "not-ascii-lines", name, "the file does not end in a newline")
-        self._peeked = None
+        self._peeked: list[str] | None = None
 
     @property
     def place(self) -> str:
@@ -37,7 +37,7 @@ class Lines:
             line = self._data[self._at : stop]
             self._at = stop + 1
             self.number += 1
-            ok = all(32 <= c < 127 for c in line) and line and b"  " not in line and line.strip() == line
+            ok = bool(line) and all(32 <= c < 127 for c in line) and b"  " not in line and line.strip() == line
             require(ok, "not-ascii-lines", self.place, "words are ASCII and joined by single spaces")
             self._peeked = line.decode("ascii").split(" ")
             limit(len(self._peeked), LINE_WORDS, self.place, "number of words")

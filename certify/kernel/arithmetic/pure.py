@@ -74,7 +74,7 @@ class Ints:
         if len(self.shape) == 1:
             return Ints([self.d[i] if i >= 0 else 0 for i in index], (len(index),))
         n = self.shape[1]
-        out = []
+        out: list[int] = []
         for i in index:
             out.extend(self.d[i * n : i * n + n] if i >= 0 else [0] * n)
         return Ints(out, (len(index), n))
@@ -237,7 +237,7 @@ def matmul(x, y):
     r, k = x.shape
     n = y.shape[1]
     columns = [y.d[j::n] for j in range(n)]
-    out = []
+    out: list[int] = []
     for i in range(r):
         line = x.d[i * k : i * k + k]
         nonzero = [j for j in range(k) if line[j]]

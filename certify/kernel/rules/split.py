@@ -23,7 +23,7 @@ def leaves(lines, part, n_in, contains, plans, count):
     A cut is (coordinate, below, above): x_i <= below or x_i >= above, the other None. ``contains(i, m)`` says
     whether m is within the part's bounds in coordinate i. ``count`` is a one-element list of leaves so far.
     """
-    stack = [()]
+    stack: list[tuple[tuple[int, Fraction | None, Fraction | None], ...]] = [()]
     while stack:
         cuts = stack.pop()
         words = lines.next("split", "leaf")
