@@ -7,10 +7,9 @@ A claim is the only thing a person must read. Its meaning is specs/semantics.md#
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import isqrt
+from math import prod
 from typing import Literal
 
 import numpy as np
@@ -21,7 +20,7 @@ from certify.errors import BadInput
 from certify.networks.graph import Network
 from certify.networks.maps import Floats
 from certify.numbers import Scalar as Number
-from certify.numbers import rational
+from certify.numbers import as_floats, rational
 
 Kind = Literal["value", "output", "functional", "upper", "margin", "decision"]
 
@@ -53,16 +52,31 @@ class Quantity:
     labels: tuple[int, ...] = ()
 
     def __le__(self, threshold: Number) -> Claim:
-        return Claim(self, "at-most", rational(threshold, "threshold"))
+        return Claim(self, "at-most", self._limit(threshold))
 
     def __lt__(self, threshold: Number) -> Claim:
-        return Claim(self, "below", rational(threshold, "threshold"))
+        return Claim(self, "below", self._limit(threshold))
 
     def __ge__(self, threshold: Number) -> Claim:
-        """a . f >= t, as -a . f <= -t; one-sided quantities only."""
+        """a . f >= t everywhere, as -a . f <= -t; one-sided quantities only."""
+        return Claim(self._negated(), "at-most", -rational(threshold, "threshold"))
+
+    def __gt__(self, threshold: Number) -> Claim:
+        """a . f > t everywhere, as -a . f < -t; one-sided quantities only."""
+        return Claim(self._negated(), "below", -rational(threshold, "threshold"))
+
+    def _negated(self) -> Quantity:
         if self.kind != "upper" or self.row is None:
             raise BadInput(f"claim: a lower bound on the supremum of {self.kind} is no claim; use <=")
-        return Claim(replace(self, row=-self.row), "at-most", -rational(threshold, "threshold"))
+        # 0 - a rather than -a: a negative zero would be another tensor with another digest.
+        return replace(self, row=as_floats(0 - self.row, "functional"))
+
+    def _limit(self, threshold: Number) -> Fraction:
+        """The threshold; raises BadInput for one that a norm can never meet."""
+        t = rational(threshold, "threshold")
+        if self.kind == "value" and t < 0:
+            raise BadInput(f"threshold: expected zero or more for a norm, found {t}")
+        return t
 
     @property
     def m(self) -> int:
@@ -113,30 +127,11 @@ class Quantity:
         best: Floats = np.concatenate(values, axis=1).max(axis=1)
         return best
 
-    def exact(self, f: Sequence[Fraction], g: Sequence[Fraction] | None, part: int) -> Fraction:
-        """The quantity at exact outputs; for the Euclidean norm the root is rounded down (relative 2^-60)."""
-        d = list(f) if g is None else [a - b for a, b in zip(f, g, strict=True)]
-        match self.kind:
-            case "value":
-                if self.modulo_mean:
-                    mean = sum(d, Fraction(0)) / len(d)
-                    d = [v - mean for v in d]
-                if self.norm == "l2":
-                    return _root_below(sum((v * v for v in d), Fraction(0)))
-                return max(abs(v) for v in d) if self.norm == "linf" else sum((abs(v) for v in d), Fraction(0))
-            case "output":
-                return abs(d[self.index])
-            case "functional" | "upper":
-                assert self.row is not None
-                v = sum((Fraction(float(a)) * x for a, x in zip(self.row.ravel(), d, strict=True)), Fraction(0))
-                return abs(v) if self.kind == "functional" else v
-            case _:
-                c = self.labels[part]
-                others = [j for j in range(len(d)) if j != c]
-                if self.kind == "margin":
-                    return max(d[j] - d[c] for j in others)
-                assert g is not None
-                return max(max(f[j] - f[c], g[j] - g[c]) for j in others)
+    def value_at(self, x: ArrayLike, x2: ArrayLike | None = None, part: int | None = None) -> tuple[Fraction, Fraction]:
+        """Exact (lower, upper) of the quantity at a point of the domain; see certify.claim_values."""
+        from certify.claim_values import value_at
+
+        return value_at(self, x, x2, part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +163,7 @@ class Claim:
 
     def __str__(self) -> str:
         sign = "<=" if self.relation == "at-most" else "<"
-        return f"{describe(self.quantity)} {sign} {self.threshold}"
+        return f"{describe(self.quantity)} {sign} {self.threshold} over {self.domain}"
 
 
 def describe(q: Quantity) -> str:
@@ -185,96 +180,115 @@ def describe(q: Quantity) -> str:
     return text[q.kind]
 
 
-def _root_below(v: Fraction) -> Fraction:
-    if v == 0:
-        return Fraction(0)
-    k = 128 + max(0, v.denominator.bit_length() - v.numerator.bit_length())
-    return Fraction(isqrt((v.numerator << (2 * k)) // v.denominator), 1 << k)
-
-
 def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(s for s in shape if s != 1)
+
+
+def _same_layout(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Equal up to axes of size 1, or of equal size with one side flat (row-major)."""
+    x, y = _squeezed(a), _squeezed(b)
+    return x == y or (prod(x) == prod(y) and min(len(x), len(y)) <= 1)
 
 
 def check_interfaces(f: Network, g: Network) -> None:
     """Two networks are paired on inputs and outputs up to axes of size 1; flattening only when one side is flat."""
     for what, a, b in (("input", f.input_shape, g.input_shape), ("output", f.output_shape, g.output_shape)):
-        x, y = _squeezed(a), _squeezed(b)
-        flat = int(np.prod(a)) == int(np.prod(b)) and min(len(x), len(y)) <= 1
-        if x != y and not flat:
+        if not _same_layout(a, b):
             raise BadInput(f"{what}: f has shape {a}, g has {b}; they are not the same up to axes of size 1")
+    if f.n_out != g.n_out:
+        raise BadInput(f"output: f has {f.n_out} entries, g has {g.n_out}")
 
 
-def _check(f: Network, g: Network | None, over: Domain) -> None:
+def _paired(f: Network, g: Network | None, over: Domain | UniformBox) -> Domain:
+    """The domain of a claim about f and g, in the layout of f's input; raises BadInput when shapes do not fit."""
+    if not isinstance(f, Network) or not (g is None or isinstance(g, Network)):
+        raise BadInput(f"claim: expected networks, found {type(f).__name__} and {type(g).__name__}; load them first")
     if isinstance(over, UniformBox):
-        raise BadInput("domain: a box of two numbers has no dimension; intersect it, or give arrays")
-    if over.n != f.n_in:
-        raise BadInput(f"domain: expected {f.n_in} coordinates (input shape {f.input_shape}), found {over.n}")
+        over = over.over(f.input_shape)
+    if not isinstance(over, Domain):
+        raise BadInput(f"domain: expected a box, balls or points, found {type(over).__name__}")
+    if not _same_layout(over.shape, f.input_shape):
+        hint = "; give one point as a batch of one" if over.parts * over.n == f.n_in else ""
+        raise BadInput(f"domain: expected points of shape {f.input_shape}, found {over.shape}{hint}")
     if g is not None:
         check_interfaces(f, g)
+    return over
 
 
 def discrepancy(
     f: Network,
     g: Network,
     *,
-    over: Domain,
+    over: Domain | UniformBox,
     norm: Literal["linf", "l2", "l1"] = "linf",
     modulo_mean: bool = False,
     output: int | None = None,
     functional: ArrayLike | None = None,
+    upper: ArrayLike | None = None,
 ) -> Quantity:
-    """sup over x of a norm of f(x) - g(x), of one output's difference, or of |a . (f - g)|.
+    """sup over x of a norm of f(x) - g(x), of one output's difference, of |a . (f - g)|, or of a . (f - g).
 
-    modulo_mean takes the mean over the outputs out first, which softmax ignores; refused with fewer than two outputs.
+    norm, modulo_mean: modulo_mean takes the mean over the outputs out first, which softmax ignores; refused with
+    fewer than two outputs. At most one of output (a number), functional and upper (a, as an array) replaces the norm.
     Raises BadInput when shapes do not fit.
     """
-    _check(f, g, over)
+    over = _paired(f, g, over)
+    single = sum(v is not None for v in (output, functional, upper))
+    if single > 1:
+        raise BadInput("discrepancy: expected at most one of output, functional and upper, found several")
+    if modulo_mean and single:
+        raise BadInput("modulo_mean: expected a norm, found a single functional; take the mean out of it yourself")
     if norm not in ("linf", "l2", "l1"):
         raise BadInput(f"norm: expected linf, l2 or l1, found {norm!r}")
     if modulo_mean and f.n_out < 2:
         raise BadInput("modulo_mean: with one output the difference is its own mean")
     if output is not None:
-        if not 0 <= output < f.n_out:
-            raise BadInput(f"output: expected 0 to {f.n_out - 1}, found {output}")
-        return Quantity("output", f, g, over, index=output)
+        return Quantity("output", f, g, over, index=_index(output, f.n_out))
+    if upper is not None:
+        return Quantity("upper", f, g, over, row=_row(upper, f.n_out))
     if functional is not None:
         return Quantity("functional", f, g, over, row=_row(functional, f.n_out))
     return Quantity("value", f, g, over, norm=norm, modulo_mean=modulo_mean)
 
 
 def output_bound(
-    f: Network, *, over: Domain, output: int | None = None, functional: ArrayLike | None = None
+    f: Network, *, over: Domain | UniformBox, output: int | None = None, functional: ArrayLike | None = None
 ) -> Quantity:
     """sup over x of one output, or of a . f(x): compare with <= for an upper, >= for a lower bound."""
-    _check(f, None, over)
+    over = _paired(f, None, over)
     if (output is None) == (functional is None):
         raise BadInput("output_bound: give output= or functional=")
     if functional is None:
-        if output is None or not 0 <= output < f.n_out:
-            raise BadInput(f"output: expected 0 to {f.n_out - 1}, found {output}")
-        functional = np.eye(f.n_out)[output]
+        functional = np.eye(f.n_out)[_index(output, f.n_out)]
     return Quantity("upper", f, None, over, row=_row(functional, f.n_out))
 
 
-def margin(f: Network, g: Network, *, over: Domain, labels: ArrayLike | None = None) -> Quantity:
+def margin(f: Network, g: Network, *, over: Domain | UniformBox, labels: ArrayLike | None = None) -> Quantity:
     """sup over x of the push of f - g towards a wrong class: max over j != c of (f_j - f_c) - (g_j - g_c).
 
     labels: the right class c of each part; by default g's class at the part's centre.
     """
+    over = _paired(f, g, over)
     return Quantity("margin", f, g, over, labels=_labels(f, g, over, labels))
 
 
-def decision(f: Network, g: Network, *, over: Domain, labels: ArrayLike | None = None) -> Claim:
+def decision(f: Network, g: Network, *, over: Domain | UniformBox, labels: ArrayLike | None = None) -> Claim:
     """The claim that f and g both decide, strictly, for class c on each part; labels as for ``margin``."""
+    over = _paired(f, g, over)
     return Quantity("decision", f, g, over, labels=_labels(f, g, over, labels)) < 0
 
 
 def _row(a: ArrayLike, m: int) -> NDArray[np.floating]:
-    row = np.asarray(a, dtype=np.float64).ravel()
-    if len(row) != m or not np.isfinite(row).all():
-        raise BadInput(f"functional: expected {m} finite numbers, found {len(row)}")
+    row = as_floats(a, "functional").ravel()
+    if len(row) != m:
+        raise BadInput(f"functional: expected {m} numbers, found {len(row)}")
     return row
+
+
+def _index(output: int | None, m: int) -> int:
+    if not isinstance(output, int | np.integer) or isinstance(output, bool) or not 0 <= output < m:
+        raise BadInput(f"output: expected 0 to {m - 1}, found {output!r}")
+    return int(output)
 
 
 def centres(domain: Domain) -> Floats:
@@ -283,7 +297,6 @@ def centres(domain: Domain) -> Floats:
 
 
 def _labels(f: Network, g: Network, over: Domain, labels: ArrayLike | None) -> tuple[int, ...]:
-    _check(f, g, over)
     if f.n_out < 2:
         raise BadInput(f"labels: a decision needs two outputs, found {f.n_out}")
     found = g(centres(over)).argmax(axis=1) if labels is None else np.atleast_1d(np.asarray(labels))
