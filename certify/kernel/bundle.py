@@ -98,6 +98,8 @@ def _walk(path):
 
 
 def _open_zip(path):
+    # A device or a pipe has no size to bound: reading one may never end.
+    require(os.path.isfile(path), "unreadable", path, "neither a directory nor a plain file")
     try:
         if os.path.getsize(path) > BUNDLE_BYTES:
             raise Declined("limit", path, "the file is larger than a bundle may be")
