@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import prod
 
-from certify.kernel.limits import NODES, SIZE, SPATIAL_AXES
+from certify.kernel.limits import NODES, SIZE, SPATIAL_AXES, TENSOR_ENTRIES
 from certify.kernel.tensors import pick, read_table
 from certify.kernel.verdict import limit
 from certify.kernel.words import Lines
@@ -180,6 +180,7 @@ def _read_conv(tensor, numbers, lines):
         for n, b, e, dil, k, s in zip(spatial, begins, ends, dilations, kernel, strides, strict=True)
     ]
     lines.need(min(out) >= 1, "shape", "the kernel is larger than the padded image")
+    limit(prod(kernel) * prod(out), TENSOR_ENTRIES, lines.place, "positions that the kernel joins")
     fits = tensor.count == c_out * (c_in // groups) * prod(kernel)
     lines.need(fits, "shape", f"{tensor.count} weights do not make this kernel")
     n_in, n_out = c_in * prod(spatial), c_out * prod(out)

@@ -1,11 +1,19 @@
 """Exact integer arrays on Python lists: the twin of ``fast`` that shares nothing with it.
 
-Slow and plain. Every function has the meaning, and the values, of its namesake in fast.py.
+Slow and plain. Every function has the meaning, and the values, of its namesake in fast.py. Truth values are bools in
+the same class.
 """
 
 from __future__ import annotations
 
+import operator
+from typing import Any
+
 NAME = "pure"
+
+
+def _entrywise(f: Any) -> Any:
+    return lambda x, y: _zip(f, x, y)
 
 
 class Ints:
@@ -16,68 +24,41 @@ class Ints:
     def __init__(self, d, shape):
         self.d, self.shape = d, shape
 
-    def __add__(self, other):
-        return _zip(lambda x, y: x + y, self, other)
-
-    def __sub__(self, other):
-        return _zip(lambda x, y: x - y, self, other)
-
-    def __mul__(self, other):
-        return _zip(lambda x, y: x * y, self, other)
+    __add__, __sub__, __mul__ = _entrywise(operator.add), _entrywise(operator.sub), _entrywise(operator.mul)
+    __lshift__, __rshift__ = _entrywise(operator.lshift), _entrywise(operator.rshift)
+    __floordiv__, differs = _entrywise(operator.floordiv), _entrywise(operator.ne)
+    __lt__, __le__, __gt__, __ge__ = map(_entrywise, (operator.lt, operator.le, operator.gt, operator.ge))
+    __and__, __or__ = _entrywise(operator.and_), _entrywise(operator.or_)
 
     def __neg__(self):
-        return Ints([-x for x in self.d], self.shape)
+        return self * -1
 
-    def __lshift__(self, k):
-        return Ints([x << k for x in self.d], self.shape)
-
-    def __rshift__(self, k):
-        return Ints([x >> k for x in self.d], self.shape)
-
-    def __floordiv__(self, d):
-        return Ints([x // d for x in self.d], self.shape)
-
-    def __lt__(self, other):
-        return _zip(lambda x, y: x < y, self, other, Mask)
-
-    def __le__(self, other):
-        return _zip(lambda x, y: x <= y, self, other, Mask)
-
-    def __gt__(self, other):
-        return _zip(lambda x, y: x > y, self, other, Mask)
-
-    def __ge__(self, other):
-        return _zip(lambda x, y: x >= y, self, other, Mask)
-
-    def differs(self, other):
-        return _zip(lambda x, y: x != y, self, other, Mask)
+    def __invert__(self):
+        return Ints([not x for x in self.d], self.shape)
 
     def negative_part(self):
-        return Ints([min(x, 0) for x in self.d], self.shape)
+        return minimum(self, 0)
 
     def positive_part(self):
-        return Ints([max(x, 0) for x in self.d], self.shape)
+        return maximum(self, 0)
 
     def rows(self, start, stop):
-        n = self.shape[1]
-        stop = min(stop, self.shape[0])
+        n, stop = self.shape[1], min(stop, self.shape[0])
         return Ints(self.d[start * n : stop * n], (stop - start, n))
 
+    def _lines(self):
+        """The rows as lists; a vector is one row."""
+        n = self.shape[-1]
+        return [self.d[i : i + n] for i in range(0, len(self.d), n)] if n else [[]]
+
     def columns(self, index):
-        if len(self.shape) == 1:
-            return Ints([self.d[i] for i in index], (len(index),))
-        r, n = self.shape
-        return Ints([self.d[k * n + i] for k in range(r) for i in index], (r, len(index)))
+        return Ints([line[i] for line in self._lines() for i in index], (*self.shape[:-1], len(index)))
 
     def take_rows(self, index):
         """Rows at a list of indices; for a vector, entries; -1 gives zeros."""
-        if len(self.shape) == 1:
-            return Ints([self.d[i] if i >= 0 else 0 for i in index], (len(index),))
-        n = self.shape[1]
-        out: list[int] = []
-        for i in index:
-            out.extend(self.d[i * n : i * n + n] if i >= 0 else [0] * n)
-        return Ints(out, (len(index), n))
+        n = self.shape[1] if len(self.shape) == 2 else 1
+        picked = [v for i in index for v in (self.d[i * n : i * n + n] if i >= 0 else [0] * n)]
+        return Ints(picked, (len(index), *self.shape[1:]))
 
     def row(self):
         return Ints(self.d, (1, len(self.d)))
@@ -96,8 +77,7 @@ class Ints:
         return Ints([x for x in self.d for _ in range(times)], (len(self.d) * times,))
 
     def row_sums(self):
-        r, n = self.shape
-        return Ints([sum(self.d[k * n : k * n + n]) for k in range(r)], (r,))
+        return vector(sum(line) for line in self._lines())
 
     def largest(self):
         return max(self.d, default=0)
@@ -109,48 +89,27 @@ class Ints:
         return list(self.d)
 
     def put(self, index, values):
-        out, n, k = list(self.d), self.shape[-1], len(index)
-        for r in range(len(out) // n if n else 0):
-            for j, i in enumerate(index):
-                out[r * n + i] = values.d[r * k + j]
-        return Ints(out, self.shape)
-
-
-class Mask(Ints):
-    """Truth values in the same shape."""
-
-    __slots__ = ()
-
-    def __and__(self, other):
-        return _zip(lambda x, y: x and y, self, other, Mask)
-
-    def __or__(self, other):
-        return _zip(lambda x, y: x or y, self, other, Mask)
-
-    def __invert__(self):
-        return Mask([not x for x in self.d], self.shape)
+        lines = self._lines()
+        for line, new in zip(lines, values._lines(), strict=True):
+            for i, v in zip(index, new, strict=True):
+                line[i] = v
+        return Ints([v for line in lines for v in line], self.shape)
 
 
 def _spread(x, shape):
     """Entries of x broadcast along rows to a shape."""
-    if not isinstance(x, Ints):
-        x = Ints([x], (1,))
-    if x.shape == shape:
-        return x.d
+    d, own = (x.d, x.shape) if isinstance(x, Ints) else ([x], (1,))
+    if own == shape:
+        return d
+    if own not in ((1,), shape[-1:], (1, shape[-1])):
+        raise ValueError(f"shapes {own} and {shape} do not go together")
     total = shape[0] * shape[1] if len(shape) == 2 else shape[0]
-    if x.shape == (1,) or x.shape == shape[-1:] or x.shape == (1, shape[-1]):
-        return x.d * (total // len(x.d)) if x.d else []
-    raise ValueError(f"shapes {x.shape} and {shape} do not go together")
+    return d * (total // len(d)) if d else []
 
 
-def _shape(*items):
-    shapes = [i.shape for i in items if isinstance(i, Ints)]
-    return max(shapes, key=lambda s: (len(s), s))
-
-
-def _zip(operation, x, y, kind=Ints):
-    shape = _shape(x, y)
-    return kind([operation(a, b) for a, b in zip(_spread(x, shape), _spread(y, shape), strict=True)], shape)
+def _zip(operation, *items):
+    shape = max((i.shape for i in items if isinstance(i, Ints)), key=lambda s: (len(s), s))
+    return Ints([operation(*v) for v in zip(*(_spread(i, shape) for i in items), strict=True)], shape)
 
 
 def vector(values):
@@ -163,10 +122,7 @@ def zeros(*shape):
 
 
 def unit_rows(indices, size, value):
-    out = []
-    for i in indices:
-        out.extend([0] * i + [value] + [0] * (size - i - 1))
-    return Ints(out, (len(indices), size))
+    return Ints([value if i == j else 0 for i in indices for j in range(size)], (len(indices), size))
 
 
 def stack(x, y):
@@ -181,14 +137,12 @@ def maximum(x, y):
     return _zip(max, x, y)
 
 
-def where(mask, x, y):
-    shape = _shape(mask, x, y)
-    parts = zip(_spread(mask, shape), _spread(x, shape), _spread(y, shape), strict=True)
-    return Ints([a if m else b for m, a, b in parts], shape)
-
-
 def quotient(x, y):
-    return _zip(lambda a, b: a // b, x, y)
+    return _zip(operator.floordiv, x, y)
+
+
+def where(mask, x, y):
+    return _zip(lambda m, a, b: a if m else b, mask, x, y)
 
 
 def any_true(mask):
@@ -204,48 +158,32 @@ def indices(mask):
 
 
 def fold(x, index, size):
-    r, n = x.shape
-    out = [0] * (r * size)
-    for k in range(r):
-        for i, j in enumerate(index):
+    out = zeros(x.shape[0], size)
+    for k, line in enumerate(x._lines()):
+        for j, v in zip(index, line, strict=True):
             if j >= 0:
-                out[k * size + j] += x.d[k * n + i]
-    return Ints(out, (r, size))
+                out.d[k * size + j] += v
+    return out
 
 
 def to_positions(x, channels, start, stop, positions):
-    r, n = x.shape
-    p = n // channels
-    d = [x.d[k * n + c * p + i] for k in range(r) for i in positions for c in range(start, stop)]
-    return Ints(d, (r * len(positions), stop - start))
+    p = x.shape[1] // channels
+    d = [line[c * p + i] for line in x._lines() for i in positions for c in range(start, stop)]
+    return Ints(d, (x.shape[0] * len(positions), stop - start))
 
 
 def add_positions(out, x, channels, start, positions):
-    r, n = out.shape
-    p, k = n // channels, x.shape[1]
-    d = list(out.d)
-    at = 0
-    for row in range(r):
-        for i in positions:
-            for c in range(start, start + k):
-                d[row * n + c * p + i] += x.d[at]
-                at += 1
+    (r, n), k, d = out.shape, x.shape[1], list(out.d)
+    places = [row * n + c * (n // channels) + i for row in range(r) for i in positions for c in range(start, start + k)]
+    for at, v in zip(places, x.d, strict=True):
+        d[at] += v
     return Ints(d, (r, n))
 
 
 def matmul(x, y):
-    r, k = x.shape
-    n = y.shape[1]
-    columns = [y.d[j::n] for j in range(n)]
-    out: list[int] = []
-    for i in range(r):
-        line = x.d[i * k : i * k + k]
-        nonzero = [j for j in range(k) if line[j]]
-        if len(nonzero) * 4 < k:
-            out.extend(sum(line[j] * c[j] for j in nonzero) for c in columns)
-        else:
-            out.extend(sum(a * b for a, b in zip(line, c, strict=True)) for c in columns)
-    return Ints(out, (r, n))
+    columns = y.transpose()._lines() if y.shape[1] else []
+    lines = [[(j, v) for j, v in enumerate(line) if v] for line in x._lines()]
+    return Ints([sum(v * c[j] for j, v in line) for line in lines for c in columns], (x.shape[0], y.shape[1]))
 
 
 def decode(kind, data):
@@ -261,12 +199,8 @@ def decode(kind, data):
         parts.append((-m if raw >> (8 * width - 1) else m, max(field, 1) - bias - mantissa_bits))
     exponents = [e for m, e in parts if m]
     h = 60 - (max(exponents) + mantissa_bits + 1) if exponents else 0
-    lo, hi = [], []
-    for m, e in parts:
-        s = e + h
-        lo.append(m << s if s >= 0 else m >> -s)
-        hi.append(m << s if s >= 0 else -((-m) >> -s))
-    return Ints(lo, (len(lo),)), Ints(hi, (len(hi),)), h
+    lo = vector(m << (e + h) if e + h >= 0 else m >> -(e + h) for m, e in parts)
+    return lo, vector(m << (e + h) if e + h >= 0 else -(-m >> -(e + h)) for m, e in parts), h
 
 
 def integers(kind, data):
