@@ -1,0 +1,174 @@
+"""Splits cover their region; norms of outputs are joined exactly; forward and backward are exact where they can be."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+from itertools import product
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from bundles import FAST, PURE, Case, Region, Style, bounding_box, bundle, established, exact, random_tree
+from cases import numbers, random_case, random_region, seeds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from certify.kernel.rules import conclude, split
+from certify.kernel.verdict import Rejected
+from certify.kernel.words import Lines
+from certify.networks.builder import Builder
+from certify.networks.maps import Dense
+
+
+def _cells(lines, low, high, plans=1):
+    cursor = Lines("proof", ("\n".join(lines) + "\n").encode())
+    inside = lambda i, m: low[i] <= m <= high[i]  # noqa: E731
+    cells = [cuts for _, cuts in split.leaves(cursor, 0, len(low), inside, plans, [0])]
+    assert cursor.peek() is None
+    return cells
+
+
+@settings(max_examples=80, deadline=None)
+@given(seed=seeds)
+def test_the_leaves_of_a_tree_cover_every_point(seed):
+    r = random.Random(seed)
+    region = random_region(r, r.randrange(1, 3))
+    low, high = bounding_box(region, 0)
+    b = Builder()
+    net = b.finish(b.input(len(low)), (len(low),), (len(low),))
+    lines = random_tree(Case(net, None, region), 0, 1, r, 4)
+    cells = _cells(lines, low, high)
+    cuts = {(i, m) for cell in cells for i, a, b in cell for m in (a, b) if m is not None}
+    for _ in range(20):
+        x = [a + (b - a) * Fraction(r.randrange(65), 64) for a, b in zip(low, high, strict=True)]
+        for i, m in cuts:  # the cuts themselves are the places where a hole could be
+            if r.random() < 0.3:
+                x[i] = m
+        assert any(all((b is None or x[i] <= b) and (a is None or x[i] >= a) for i, b, a in cell) for cell in cells)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["split 0 3 0", "leaf 0", "leaf 0"],
+        ["split 0 -1 0", "leaf 0", "leaf 0"],
+        ["split 0 1 0", "split 0 1 0", "leaf 0", "leaf 0", "leaf 0"],
+        ["split 0 1 0", "split 0 3 1", "leaf 0", "leaf 0", "leaf 0"],
+        ["split 0 1 0", "leaf 0", "split 0 1 1", "leaf 0", "leaf 0"],
+    ],
+)
+def test_a_cut_outside_its_cell_is_rejected(lines):
+    with pytest.raises(Rejected, match="split-outside"):
+        _cells(lines, [0], [2])
+
+
+def test_a_missing_half_is_rejected():
+    with pytest.raises(Rejected, match="unexpected-word"):
+        _cells(["split 0 1 0", "leaf 0"], [0], [2])
+
+
+@settings(max_examples=60, deadline=None)
+@given(lows=st.lists(st.integers(-50, 50), min_size=1, max_size=3), scale=st.integers(-3, 3), m=st.integers(-200, 200))
+def test_cut_bounds_are_outward_and_tight(lows, scale, m):
+    lo, hi = list(lows), [v + 7 for v in lows]
+    at = Fraction(m, 8)
+    below = split.cut_bounds(lo, hi, [(0, at, None)], scale)[1][0]
+    above = split.cut_bounds(lo, hi, [(0, None, at)], scale)[0][0]
+    unit = at * Fraction(2) ** scale
+    assert below == min(hi[0], -((-unit).__floor__())) and above == max(lo[0], unit.__floor__())
+
+
+# ---- conclude
+
+
+def _claim(norm, n, threshold, relation="at-most"):
+    return SimpleNamespace(quantity=("value", norm, 0), relation=relation, threshold=threshold, n_out=n)
+
+
+@given(
+    st.sampled_from(["linf", "l1", "l2"]),
+    st.lists(st.tuples(st.integers(-5, 9), st.integers(0, 9)), min_size=1, max_size=3),
+)
+def test_the_joined_bound_is_the_largest_norm_that_the_rows_allow(norm, intervals):
+    uppers = [Fraction(a + w) for a, w in intervals] + [Fraction(-a) for a, w in intervals]
+    size = {
+        "linf": lambda d: max(map(abs, d)),
+        "l1": lambda d: sum(map(abs, d)),
+        "l2": lambda d: sum(v * v for v in d),
+    }[norm]
+    true = max(size(d) for d in product(*((Fraction(a), Fraction(a + w)) for a, w in intervals)))
+    found, _ = conclude.combine(_claim(norm, len(intervals), Fraction(0)), uppers)
+    if norm == "l2":
+        assert true <= found**2 <= true * (1 + Fraction(1, 2**58))
+        root = Fraction(int(true ** Fraction(1, 2))) if false_root(true) else None
+        if root is not None:
+            assert conclude.combine(_claim(norm, len(intervals), root), uppers)[1]
+            assert not conclude.combine(_claim(norm, len(intervals), root, "below"), uppers)[1]
+    else:
+        assert found == true
+
+
+def false_root(v):
+    """Whether v is a perfect square."""
+    from math import isqrt
+
+    return isqrt(int(v)) ** 2 == v
+
+
+@given(st.fractions(min_value=0), st.integers(-300, 300))
+def test_the_root_is_above_by_less_than_two_to_the_minus_sixty(v, e):
+    v = v * Fraction(2) ** e
+    root = conclude.root_above(v)
+    assert v <= root**2 <= v * (1 + Fraction(1, 2**60)) ** 2
+
+
+def test_the_number_of_rows_is_what_the_quantity_makes():
+    for seed in range(60):
+        case = random_case(seed)
+        claim = SimpleNamespace(quantity=case.quantity, n_out=case.f.n_out)
+        if case.quantity[0] in ("functional", "upper"):
+            expected = 2 if case.quantity[0] == "functional" else 1
+        else:
+            rows = conclude.quantity_rows(FAST, claim, 0, np.asarray(case.quantity[1]).ravel())
+            expected = sum(r.matrix.shape[0] for r in rows)
+        assert conclude.row_count(claim) == expected
+
+
+# ---- forward and backward, where the exact answer is known
+
+
+@pytest.mark.parametrize("arithmetic", [FAST, PURE], ids=["fast", "pure"])
+@settings(max_examples=40, deadline=None)
+@given(seed=seeds)
+def test_an_affine_network_over_a_box_is_bounded_exactly_up_to_rounding(arithmetic, seed):
+    r = random.Random(seed)
+    n, m = r.randrange(1, 4), r.randrange(1, 4)
+    w, v, c = numbers(r, m, n), numbers(r, 2, m), numbers(r, 2)
+    b = Builder()
+    net = b.finish(b.linear(b.linear(b.input(n), Dense(w)), Dense(v), c), (n,), (2,))
+    lo = np.array([r.uniform(-1, 1) for _ in range(n)])
+    case = Case(net, None, Region("box", (lo, lo + 0.5)), ("upper", np.array([1.0, 0.0])))
+    fine = Style(input_scale=60, scale=60, bits=(60, 60), final=(60, 60), forward=60, constant=60)
+    (found,) = established(bundle(case, (fine,)), arithmetic)
+    product_ = [sum(Fraction(float(v[0, k])) * Fraction(float(w[k, i])) for k in range(m)) for i in range(n)]
+    low, high = bounding_box(case.region, 0)
+    true = exact(c)[0] + sum(max(a * l, a * h) for a, l, h in zip(product_, low, high, strict=True))
+    assert true <= found <= true + Fraction(1, 2**40)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=seeds)
+def test_one_neuron_is_bounded_exactly_by_the_forward_rule(seed):
+    r = random.Random(seed)
+    w, c, lo = numbers(r, 1, 2), numbers(r, 1), np.array([r.uniform(-1, 1) for _ in range(2)])
+    b = Builder()
+    net = b.finish(b.relu(b.linear(b.input(2), Dense(w), c)), (2,), (1,))
+    case = Case(net, None, Region("box", (lo, lo + 0.5)), ("upper", np.array([1.0])))
+    fine = Style(input_scale=60, scale=60, final=(60, 60), forward=60, constant=60, backward=0.0)
+    (found,) = established(bundle(case, (fine,)), PURE)
+    low, high = bounding_box(case.region, 0)
+    terms = zip(exact(w), low, high, strict=True)
+    upper = exact(c)[0] + sum(max(a * l, a * h) for a, l, h in terms)
+    true = max(upper, Fraction(0))
+    assert true <= found <= true + Fraction(1, 2**40)
