@@ -139,9 +139,13 @@ class Geometry:
         return y
 
     def step(self, x: Floats, direction: Floats, size: float) -> Floats:
-        """An ascent step: by sign in a box (size in half-widths), towards the best vertex in a ball (a share)."""
+        """An ascent step: by sign in a box (size in half-widths), along the gradient in an l2 ball (size in radii),
+        towards the best vertex in an l1 ball (a share of the way)."""
         if self.centre is None:
             half = self.hi / 2 - self.lo / 2
             return np.clip(x + size * half * np.sign(direction), self.lo, self.hi)
+        if self.norm == "l2":
+            length = np.maximum(_norms("l2", direction), 1e-300)[:, None]
+            return self.pull_in(x + size * self.reach * (direction / length))
         target = self.vertex(direction, x)
         return self.pull_in(x + min(size, 1.0) * (target - x))

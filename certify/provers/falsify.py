@@ -21,7 +21,7 @@ from certify.networks.evaluate import activations, gradient
 from certify.networks.maps import Floats
 
 # (functionals followed, starts for each, steps): broad first, then deep where it pays.
-ROUNDS = ((32, 1, 20), (6, 8, 24), (3, 16, 30))
+ROUNDS = ((32, 1, 20), (8, 8, 30), (4, 24, 40))
 POOL = 32
 VERTEX_MOVES = 3
 FLIP_COORDINATES = 64
@@ -165,15 +165,19 @@ class _Search:
         picks = order[np.arange(restarts) % len(order)].ravel()
         x, x2, parts2 = self._pool.pick(picks)
         x = x.copy()
-        fresh = np.flatnonzero(np.arange(len(x)) // len(rows) % 2 == 1)
-        x[fresh] = self._q.domain.geometry(np.full(len(fresh), self._part)).sample(self._rng) if len(fresh) else 0.0
+        kind = np.arange(len(x)) // len(rows) % 3
+        g = self._q.domain.geometry(np.full(len(x), self._part))
+        # A third of the starts are fresh; a third are the best point with some coordinates drawn anew.
+        drawn = g.sample(self._rng)
+        mixed = g.pull_in(np.where(self._rng.random(x.shape) < 0.2, g.corner(self._rng), self._kept[0][1]))
+        x = np.where((kind == 1)[:, None], drawn, np.where((kind == 2)[:, None], mixed, x))
         followed = np.tile(rows, restarts)
         if restarts > 1:
             x[0] = self._kept[0][1]
         for i in range(0, len(x), self._batch):
             piece = slice(i, i + self._batch)
-            second = (None, None) if x2 is None or parts2 is None else (x2[piece], parts2[piece])
-            self._follow(x[piece], *second, followed[piece], steps)
+            second = None if x2 is None else x2[piece]
+            self._follow(x[piece], second, None if parts2 is None else parts2[piece], followed[piece], steps)
 
     def _follow(
         self, x: Floats, x2: Floats | None, parts2: NDArray[np.intp] | None, rows: NDArray[np.intp], steps: int
@@ -192,7 +196,8 @@ class _Search:
                 best_x2 = np.where(better[:, None], points.x2, best_x2)
             if self._late():
                 break
-            up, up2 = self._gradients(points, rows)
+            # A norm is reached through its coordinates first: followed from the start it stops at the nearest peak.
+            up, up2 = self._gradients(points, rows, whole_norm=2 * step >= steps)
             if step < steps:
                 size = 1.5 * 0.02 ** (step / steps)
                 moved = here.step(points.x, up, size)
@@ -216,11 +221,11 @@ class _Search:
         cut = slice(len(x))
         self._pool = self._evaluate(x, None if x2 is None else x2[cut], None if parts2 is None else parts2[cut])
 
-    def _gradients(self, points: _Points, rows: NDArray[np.intp]) -> tuple[Floats, Floats]:
-        """The gradient, for x and x', of each point's functional; of the norm itself for l1 and l2."""
+    def _gradients(self, points: _Points, rows: NDArray[np.intp], whole_norm: bool) -> tuple[Floats, Floats]:
+        """The gradient, for x and x', of each point's functional; of an l1 or l2 norm itself if asked."""
         q = self._q
         on_f, on_g = self._rows_f[rows], self._rows_g[rows]
-        if q.kind == "value" and q.norm != "linf":
+        if whole_norm and q.kind == "value" and q.norm != "linf":
             on_f = self._norm_direction(points)
             on_g = -on_f
         up, up2 = gradient(q.f, points.on_f, on_f)
