@@ -42,18 +42,30 @@ class FixedMap:
 
     def minus(self, other):
         """Entrywise difference of two maps of the same shape."""
-        h = min(self.h, other.h)
+        h = common_bits((self.lo, self.hi, self.h), (other.lo, other.hi, other.h))
         a, b = self.at(h), other.at(h)
         lo = [x - y for x, y in zip(a.lo, b.hi, strict=True)]
         hi = [x - y for x, y in zip(a.hi, b.lo, strict=True)]
         return FixedMap(self.shape, lo, hi, h)
 
     def at(self, h: int):
-        """The same map with fewer fraction bits, rounded outward."""
-        k = self.h - h
-        if k == 0:
-            return self
-        return FixedMap(self.shape, [x >> k for x in self.lo], [-(-x >> k) for x in self.hi], h)
+        """The same map with fewer fraction bits, rounded outward; a zero map may have more."""
+        return FixedMap(self.shape, *coarsened(self.lo, self.hi, self.h, h), h)
+
+
+def common_bits(first, second):
+    """Fraction bits for two enclosures (lo, hi, h) side by side: the fewer; a side that is zero throughout has no say.
+
+    Zero tensors have h = 0: without the exception a zero bias would round its partner to whole numbers.
+    """
+    sides = [(lo, hi, h) for lo, hi, h in (first, second) if any(x.largest() or x.smallest() for x in (*lo, *hi))]
+    return min((h for _, _, h in sides), default=0)
+
+
+def coarsened(lo, hi, h, fewer):
+    """(lo, hi) of lists of arrays with h fraction bits, rounded outward to ``fewer``; zeros stay what they are."""
+    k = max(0, h - fewer)
+    return ([x >> k for x in lo], [-(-x >> k) for x in hi]) if k else (lo, hi)
 
 
 class IntMap:
@@ -307,14 +319,13 @@ def _fixed_scale(data, arithmetic):
     shape = DiagonalShape(arithmetic, data.tensors[0].count, data.geometry[0])
     lo, hi, h = data.tensors[0].fixed(arithmetic)
     if data.tensors[1].key != data.tensors[0].key:
-        lo2, hi, h2 = data.tensors[1].fixed(arithmetic)
-        if h2 < h:
-            lo, h = lo >> (h - h2), h2
-        elif h < h2:
-            hi = -(-hi >> (h2 - h))
+        lo2, hi2, h2 = data.tensors[1].fixed(arithmetic)
+        bits = common_bits(([lo], [hi], h), ([lo2], [hi2], h2))
+        (lo,), _ = coarsened([lo], [hi], h, bits)
+        _, (hi,) = coarsened([lo2], [hi2], h2, bits)
+        h = bits
         if arithmetic.any_true(hi < lo):
             raise Rejected("scale-order", data.tensors[0].place, "a lower factor is above its upper one")
-        del lo2
     return FixedMap(shape, shape.arrange(lo), shape.arrange(hi), h)
 
 

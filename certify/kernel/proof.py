@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from certify.kernel.blocks import Block, Plan, Relation
 from certify.kernel.limits import BITS, BLOCKS, PLANS, SCALE
-from certify.kernel.maps import FixedMap, difference_map, fixed_map, gathered_map
+from certify.kernel.maps import FixedMap, coarsened, common_bits, difference_map, fixed_map, gathered_map
 from certify.kernel.rules import conclude
 from certify.kernel.tensors import pick, read_table
 from certify.kernel.verdict import limit
@@ -283,7 +283,7 @@ class _PlanReader:
         if first is None:
             return lo2, hi2, h2
         lo, hi, h = first
-        g = min(h, h2)
-        lo, hi = lo >> (h - g), -(-hi >> (h - g))
-        lo2, hi2 = lo2 >> (h2 - g), -(-hi2 >> (h2 - g))
+        g = common_bits(([lo], [hi], h), ([lo2], [hi2], h2))
+        (lo,), (hi,) = coarsened([lo], [hi], h, g)
+        (lo2,), (hi2,) = coarsened([lo2], [hi2], h2, g)
         return lo + lo2, hi + hi2, g
