@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from bundles import Case, Region, Style
@@ -48,9 +49,7 @@ def _finish(b: Builder, output: int, n: int) -> Network:
 
 
 def _layers(r, sizes, spread):
-    return [
-        (numbers(r, m, n, spread=spread), numbers(r, m, spread=spread)) for n, m in zip(sizes, sizes[1:], strict=False)
-    ]
+    return [(numbers(r, m, n, spread=spread), numbers(r, m, spread=spread)) for n, m in pairwise(sizes)]
 
 
 def _mlp(layers, leaky=None) -> Network:

@@ -56,11 +56,8 @@ def test_a_claim_is_accepted_at_the_established_bound_and_not_one_unit_below(tmp
     case = random_case(seed)
     files = _bundle(case, seed)
     bound = max(established(files, FAST))
-    if squared(case):
-        # The reported root is rounded up by less than 2^-60 of itself; squares are what is compared.
-        below = bound * (1 - Fraction(1, 2**56))
-    else:
-        below = bound - Fraction(1, bound.denominator)
+    # The reported root is rounded up by less than 2^-60 of itself; squares are what is compared.
+    below = bound * (1 - Fraction(1, 2**56)) if squared(case) else bound - Fraction(1, bound.denominator)
     for arithmetic in (FAST, PURE):
         path = write_zip(with_threshold(files, bound), tmp_path / "at.cert")
         assert verdict(path, arithmetic)[0] == "accepted"
