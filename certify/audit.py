@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from certify.strategy import Listener
 
 EXIT = {"proved": 0, "refuted": 1, "unknown": 2}
+FAULT = 70
 
 
 @dataclass(frozen=True)
@@ -69,17 +70,14 @@ def claim_files(directory: str | os.PathLike[str]) -> list[Path]:
 
 
 def audit(
-    directory: str | os.PathLike[str],
-    budget: float | None = None,
-    *,
-    watch: Callable[[Path], Listener | None] | None = None,
+    directory: str | os.PathLike[str], budget: float | None = None, *, listener: Listener | None = None
 ) -> list[Row]:
-    """Try every claim file of a directory.
+    """Try every claim file of a directory, in alphabetical order.
 
-    budget: seconds for each claim instead of the file's own. watch: called before each file; may return a listener.
+    budget: seconds for each claim instead of the file's own. listener: told how each search goes.
     Raises BadInput for a directory without claim files; errors of single files become rows.
     """
-    return [_row(p, budget, None if watch is None else watch(p)) for p in claim_files(directory)]
+    return [_row(p, budget, listener) for p in claim_files(directory)]
 
 
 def _row(path: Path, budget: float | None, listener: Listener | None) -> Row:
@@ -94,6 +92,10 @@ def _row(path: Path, budget: float | None, listener: Listener | None) -> Row:
         result = prove(read.claim, seconds, progress=listener, seed=read.seed)
     except CertifyError as e:
         return Row(path, claim, None, str(e), e.exit_code, expected, time.perf_counter() - started)
+    except Exception as e:
+        # Our own bug, said as such: it must not hide what the other files have to say.
+        error = f"internal error, please report it: {type(e).__name__}: {e}"
+        return Row(path, claim, None, error, FAULT, expected, time.perf_counter() - started)
     return Row(path, claim, result, "", EXIT[result.status], expected, time.perf_counter() - started)
 
 

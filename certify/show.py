@@ -88,8 +88,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], title: str | N
     from rich.text import Text
 
     made = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
-    for h in headings:
-        made.add_column(h.rstrip(">"), justify="right" if h.endswith(">") else "left", overflow="fold")
+    for i, h in enumerate(headings):
+        # Folded, never cropped: a number that lost its last digits is another number.
+        made.add_column(h.rstrip("> "), justify="right" if h.endswith(">") else "left", overflow="fold", no_wrap=i == 0)
     for row in rows:
         made.add_row(*(c if isinstance(c, Text) else Text(str(c)) for c in row))
     return made

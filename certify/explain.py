@@ -1,0 +1,181 @@
+"""A certificate in words: what is claimed, how the proof is laid out, what takes how many bytes.
+
+Reads a bundle that the kernel has accepted, and only such a one: what a rejected file says means nothing. Nothing
+here is trusted, and nothing is checked again; the verdict is the kernel's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from certify.certificate import Certificate
+from certify.errors import BadInput
+
+_QUANTITIES = {
+    "value": "the {norm} norm of {d}{modulo}",
+    "output": "the size of output {index} of {d}",
+    "functional": "the size of a fixed linear functional of {d}",
+    "upper": "a fixed linear functional of {d}",
+    "margin": "the push of f - g towards any wrong class, over the right one",
+    "decision": "the lead of any wrong class over the right one, in f and in g",
+}
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """What a network file of a bundle says of a model: digest, inputs, outputs, nodes by kind, stored floats."""
+
+    name: str
+    digest: str
+    inputs: int
+    outputs: int
+    nodes: dict[str, int]
+    parameters: int
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{n} {k}" for k, n in self.nodes.items())
+        shape = f"{self.inputs} inputs, {self.outputs} outputs, {self.parameters:,} stored floats"
+        return f"{self.name} = {self.digest[:16]}...: {shape}; {kinds}"
+
+
+@dataclass(frozen=True)
+class ProofOutline:
+    """How a proof is laid out: plans with their blocks, parts of the domain, leaves, and the deepest split."""
+
+    plans: int
+    blocks: dict[str, int]
+    backward: int
+    parts: int
+    leaves: int
+    splits: int
+    depth: int
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{n} {k}" for k, n in sorted(self.blocks.items()))
+        tree = f"{self.parts} parts, {self.leaves} leaves, {self.splits} splits"
+        deep = f" down to depth {self.depth}" if self.depth else ""
+        return f"{self.plans} plans ({kinds}; {self.backward} tightened by a backward pass); {tree}{deep}"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A certificate in words and numbers; ``sentence`` is the theorem."""
+
+    id: str
+    sentence: str
+    domain: str
+    models: tuple[NetworkSize, ...]
+    proof: ProofOutline
+    sizes: dict[str, int]
+    claim: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``certify explain --json`` prints beside the verdict."""
+        models = [{k: getattr(m, k) for k in m.__dataclass_fields__} for m in self.models]
+        proof = {k: getattr(self.proof, k) for k in self.proof.__dataclass_fields__}
+        return {
+            "id": self.id, "sentence": self.sentence, "domain": self.domain, "claim": self.claim,
+            "models": models, "proof": proof, "bytes": self.sizes,
+        }  # fmt: skip
+
+
+def explain(certificate: Certificate) -> Explanation:
+    """What an accepted certificate says; raises BadInput for a bundle whose files do not fit together."""
+    try:
+        claim = certificate.claim
+        models = tuple(_network(certificate, n, claim[n]) for n in ("f", "g") if claim[n] != "zero")
+        proof = _outline(certificate.files["proof"])
+        return Explanation(certificate.id, sentence(claim), domain(claim), models, proof, _sizes(certificate), claim)
+    except (KeyError, IndexError, ValueError, TypeError) as e:
+        raise BadInput(f"certificate {certificate.id[:16]}: expected an accepted one, found {e!r}") from None
+
+
+def sentence(claim: dict[str, Any]) -> str:
+    """The claim as one sentence, from its claim.json."""
+    q = claim["quantity"]
+    d = "f" if claim["g"] == "zero" else "f - g"
+    modulo = ", the mean over the outputs taken out," if q.get("modulo-mean") else ""
+    what = _QUANTITIES[q["kind"]].format(norm=q.get("norm", ""), index=q.get("index", ""), d=d, modulo=modulo)
+    sign = {"at-most": "at most", "below": "below"}[claim["relation"]]
+    return f"for every input of the domain, {what} is {sign} {_number(claim['threshold'])}"
+
+
+def domain(claim: dict[str, Any]) -> str:
+    """The input set in words, from claim.json."""
+    x, within = claim["domain"], claim["within"]
+    n = x["parts"]
+    if x["kind"] == "box":
+        text = f"one box of {x['lo']['count']} coordinates"
+    elif x["kind"] == "points":
+        text = f"{n} point{'s' * (n > 1)}"
+    else:
+        around = f"{n} point{'s' * (n > 1)}" if n > 1 else "one point"
+        text = f"the {x['norm']} balls of radius {_number(x['radius'])} around {around}"
+    if x["kind"] != "box":
+        text += f" of {x['centres']['count'] // n} coordinates"
+    if within is None:
+        return text
+    if isinstance(within["lo"], str):
+        return f"{text}, within [{_number(within['lo'])}, {_number(within['hi'])}]"
+    return f"{text}, within a box given by arrays"
+
+
+def _number(ratio: str) -> str:
+    num, den = ratio.split("/")
+    return num if den == "1" else ratio
+
+
+def _words(data: bytes) -> Iterator[list[str]]:
+    for line in data.decode("ascii").splitlines():
+        if line:
+            yield line.split(" ")
+
+
+def _network(certificate: Certificate, name: str, digest: str) -> NetworkSize:
+    sizes: list[int] = []
+    kinds: Counter[str] = Counter()
+    inputs = parameters = output = 0
+    for w in _words(certificate.files[f"networks/{digest}"]):
+        match w[0]:
+            case "tensor":
+                parameters += int(w[2]) if w[1].startswith("f") else 0
+            case "input" | "affine" | "relu" | "free":
+                kinds[w[0]] += 1
+                sizes.append(int(w[1]))
+                inputs = int(w[1]) if w[0] == "input" else inputs
+            case "output":
+                output = int(w[1])
+    return NetworkSize(name, digest, inputs, sizes[output], dict(kinds), parameters)
+
+
+def _outline(proof: bytes) -> ProofOutline:
+    blocks: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    pending: list[int] = []
+    deepest = 0
+    for w in _words(proof):
+        seen[w[0]] += 1
+        if w[0] in ("node", "pair-direct", "pair-relu", "pair-affine"):
+            blocks["nodes" if w[0] == "node" else w[0]] += 1
+        # Subtrees are in prefix order: the stack holds the depths of those still to come.
+        elif w[0] == "part":
+            pending = [0]
+        elif w[0] == "split":
+            depth = pending.pop() + 1
+            pending += [depth, depth]
+            deepest = max(deepest, depth)
+        elif w[0] == "leaf":
+            pending.pop()
+    parts, leaves = seen["part"], seen["leaf"]
+    return ProofOutline(seen["plan"], dict(blocks), seen["backward"], parts, leaves, seen["split"], deepest)
+
+
+def _sizes(certificate: Certificate) -> dict[str, int]:
+    sizes = {"claim": 0, "networks": 0, "tensors": 0, "proof": 0}
+    for name, data in certificate.files.items():
+        key = name.split("/")[0].split(".")[0]
+        sizes["tensors" if key == "blobs" else key] += len(data)
+    return sizes
