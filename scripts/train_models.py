@@ -98,9 +98,15 @@ def main() -> None:
     cnn = Residual()
     fit(cnn, (1, 8, 8), 30)
     weights = {
-        "stem_w": array(cnn.stem.weight), "stem_b": array(cnn.stem.bias), "block_w": array(cnn.block.weight),
-        "gamma": array(cnn.norm.weight), "beta": array(cnn.norm.bias), "mean": array(cnn.norm.running_mean),
-        "var": array(cnn.norm.running_var), "head_w": array(cnn.head.weight), "head_b": array(cnn.head.bias),
+        "stem_w": array(cnn.stem.weight),
+        "stem_b": array(cnn.stem.bias),
+        "block_w": array(cnn.block.weight),
+        "gamma": array(cnn.norm.weight),
+        "beta": array(cnn.norm.bias),
+        "mean": array(cnn.norm.running_mean),
+        "var": array(cnn.norm.running_var),
+        "head_w": array(cnn.head.weight),
+        "head_b": array(cnn.head.bias),
     }
     conv = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
     pool = {"kernel_shape": [2, 2], "strides": [2, 2]}

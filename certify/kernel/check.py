@@ -120,7 +120,7 @@ def _leaf(arithmetic, claim, plan, part, cuts, labels):
             raise MachineFault("a pass lost or made a functional: an error of this program")
         offset += len(below)
         unit = rows.unit * (Fraction(1 << (c + scale)) if c + scale >= 0 else Fraction(1, 1 << -(c + scale)))
-        uppers.extend(Fraction(-k) / unit for k in below)
+        uppers.extend(Fraction(-k * unit.denominator, unit.numerator) for k in below)
     return conclude.combine(claim, uppers)
 
 

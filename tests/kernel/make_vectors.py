@@ -41,9 +41,7 @@ F = mlp([[1, -0.5], [0.75, 1]], [[1, -1], [0.5, 0.25]])
 G = mlp([[1, -0.5], [0.75, 0.875]], [[1, -1], [0.5, 0]])
 PAIRS = ((1, 1, None), (2, 2, None), (3, 3, None))
 BOX = Region("box", (np.array([-1.0, -0.5]), np.array([0.5, 1.0])))
-BALLS = Region(
-    "ball", (np.array([[0.25, 0.5], [0.5, 0.75]]),), "linf", Fraction(1, 8), (Fraction(0), Fraction(1))
-)
+BALLS = Region("ball", (np.array([[0.25, 0.5], [0.5, 0.75]]),), "linf", Fraction(1, 8), (Fraction(0), Fraction(1)))
 
 
 def tight(files: Files) -> Files:
@@ -165,11 +163,13 @@ def rejects(a: dict[str, Files]) -> dict[str, Files | bytes]:
         "match--twice-the-same-term": edited(
             base, "proof", first(base, "pair-affine"), doubled(first(base, "pair-affine"))
         ),
-        "hint--of-an-affine-block": edited(hints, "proof", first(hints, "slopes"), with_word(first(hints, "slopes"), 1, "1")),
+        "hint--of-an-affine-block": edited(
+            hints, "proof", first(hints, "slopes"), with_word(first(hints, "slopes"), 1, "1")
+        ),
         "no-such-plan--leaf": edited(base, "proof", "leaf 0", "leaf 1"),
         "part-order--swapped": edited(balls, "proof", "part 0", "part 1"),
         "split-outside--beyond-the-box": edited(
-            split, "proof", first(split, "split"), with_word(first(split, "split"), 2, "999999999")
+            split, "proof", first(split, "split"), with_word(with_word(first(split, "split"), 2, "99"), 3, "0")
         ),
         "index-range--split-coordinate": edited(
             split, "proof", first(split, "split"), with_word(first(split, "split"), 1, "9")
