@@ -47,9 +47,7 @@ class Verdict:
 
     def __str__(self) -> str:
         if self.accepted:
-            return (
-                f"accepted ({self.leaves} leaves, kernel {self.kernel} {self.arithmetic}, id {self.id[:16]})"
-            )
+            return f"accepted ({self.leaves} leaves, kernel {self.kernel} {self.arithmetic}, id {self.id[:16]})"
         return f"{self.verdict}: {self.place}: {self.reason} [{self.code}]"
 
 
@@ -151,9 +149,7 @@ class Certificate:
         return Certificate(found)
 
 
-def check(
-    certificate: Certificate | str | os.PathLike[str], *models: Network, kernel: str = "exact"
-) -> Verdict:
+def check(certificate: Certificate | str | os.PathLike[str], *models: Network, kernel: str = "exact") -> Verdict:
     """Have the kernel judge a certificate in a fresh interpreter.
 
     models: live networks whose digests must be those of the claim's f and g, in this order.

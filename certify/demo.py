@@ -131,7 +131,7 @@ def _show_flow(con: Console, cases: list[Case]) -> None:
     con.print(show.table(["discarded", "at", "share of the bound>", ""], rows, "the flow of discarded influence"))
 
 
-def _refute(con: Console, net: Network, images: NDArray[np.float32], labels: NDArray[np.int64], folder: Path) -> bool:
+def _refute(con: Console, net: Network, images: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
     """A false claim: with four fifths of the weights gone the digits are still told apart."""
     coarse = prune(net, fraction=0.8)
     X = linf(images[:DIGITS], FALSE_RADIUS) & box(0, 1)

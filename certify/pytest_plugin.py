@@ -234,7 +234,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of pytest-xdist sends its counts to the controller, which prints them."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output[_WORKER_OUTPUT] = dict(session.config.stash[_COUNTS])
+        counts: Counter[str] = session.config.stash[_COUNTS]
+        output[_WORKER_OUTPUT] = dict(counts)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -141,9 +141,7 @@ class Result:
             out["witness"] = {
                 "part": self.witness.part,
                 "x": np.asarray(self.witness.x, dtype=float).ravel().tolist(),
-                "x2": None
-                if self.witness.x2 is None
-                else np.asarray(self.witness.x2, dtype=float).ravel().tolist(),
+                "x2": None if self.witness.x2 is None else np.asarray(self.witness.x2, dtype=float).ravel().tolist(),
             }
         return out
 

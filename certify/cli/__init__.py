@@ -7,7 +7,7 @@ Exit codes are verdicts, and nothing else looks like one:
     66         a missing or malformed file     67   an empty domain
     70         a fault of this program         130  interrupted        141  nobody reads the output
 
-This module turns what happens into an exit code and one line; the commands are in certify.cli.commands.
+This module turns what happens into an exit code and one line; the commands are in certify.cli.searching and judging.
 """
 
 from __future__ import annotations
@@ -56,9 +56,12 @@ def run(arguments: Sequence[str]) -> int:
 def _dispatch(given: list[str]) -> int:
     import cyclopts
 
-    from certify.cli.commands import app
+    from certify.cli import judging, searching
+    from certify.cli.app import app
     from certify.errors import CertifyError
 
+    # Importing these modules registers their commands.
+    assert judging and searching
     try:
         command, bound, _ = app.parse_args(given, print_error=False, exit_on_error=False)
     except cyclopts.CycloptsError as e:

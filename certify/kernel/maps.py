@@ -50,7 +50,8 @@ class FixedMap:
 
     def at(self, h: int):
         """The same map with fewer fraction bits, rounded outward; a zero map may have more."""
-        return FixedMap(self.shape, *coarsened(self.lo, self.hi, self.h, h), h)
+        lo, hi = coarsened(self.lo, self.hi, self.h, h)
+        return FixedMap(self.shape, lo, hi, h)
 
 
 def common_bits(first, second):

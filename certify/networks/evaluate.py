@@ -13,9 +13,7 @@ def as_batch(net: Network, x: ArrayLike) -> Floats:
     """Reshape one input or a batch to (batch, n_in); raises ValueError when the sizes do not divide."""
     a = np.asarray(x, dtype=np.float64)
     if a.size == 0 or a.size % net.n_in:
-        raise ValueError(
-            f"input of shape {a.shape} does not fit a network that reads shape {net.input_shape}"
-        )
+        raise ValueError(f"input of shape {a.shape} does not fit a network that reads shape {net.input_shape}")
     return a.reshape(-1, net.n_in)
 
 

@@ -1,4 +1,4 @@
-"""The commands: read what is asked, call the library, print. Each returns its exit code.
+"""The commands that search: prove, diff, audit and demo. Each returns its exit code.
 
 Results go to stdout, progress to stderr. With --json a command prints one JSON object and nothing else. Heavy
 imports are inside the commands, so that --help and --version are quick.
@@ -6,28 +6,14 @@ imports are inside the commands, so that --help and --version are quick.
 
 from __future__ import annotations
 
-import json
-import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, Parameter
-
-import certify
 from certify.cli import options
-from certify.errors import CertifyError
+from certify.cli.app import EXIT, Flag, Out, app, print_json
 
 if TYPE_CHECKING:
     from certify.claims import Claim, Quantity
     from certify.results import Result
-
-app = App(
-    name="certify",
-    version=certify.__version__,
-    help="Worst-case bounds on what a simplified network discards, with certificates that a small kernel checks.",
-)
-EXIT = {"proved": 0, "refuted": 1, "unknown": 2, "accepted": 0, "rejected": 1, "declined": 2}
-Out = Annotated[str | None, Parameter(name=["--out", "-o"])]
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 @app.command
@@ -56,59 +42,12 @@ def prove(claim: str, /, *, out: Out = None, budget: str | None = None, json: Fl
         result = search(read.claim, seconds or read.budget, progress=listener, seed=read.seed)
     saved = _save(result, out)
     if json:
-        _print_json(result.as_json() | {"claim": str(read.claim), "certificate": saved})
+        print_json(result.as_json() | {"claim": str(read.claim), "certificate": saved})
     else:
         console = show.console()
         show.print_result(console, result, str(read.claim))
         _say_saved(console, result, saved)
     return EXIT[result.status]
-
-
-@app.command
-def check(certificate: str, /, *models: str, kernel: Literal["exact", "pure"] = "exact", json: Flag = False) -> int:
-    """Have the kernel judge a certificate: exit 0 accepted, 1 rejected, 2 declined.
-
-    Parameters
-    ----------
-    certificate
-        A .cert file or a directory.
-    models
-        Model files whose exact content must be the claim's f and g, in this order.
-    claim
-        A claim file that must say exactly what the certificate claims: networks, domain, quantity and threshold.
-    kernel
-        Exact integers through float64 products, or in Python integers alone.
-    json
-        Print one JSON object.
-    """
-    from certify import show
-    from certify.certificate import Certificate, Verdict
-    from certify.certificate import check as judge
-    from certify.claim_file import read_claim_file
-    from certify.claim_text import encode_claim
-    from certify.explain import explain as read
-    from certify.networks.load import load
-
-    if len(models) > 2:
-        raise CertifyError(f"check: expected at most two models, f and g, found {len(models)}")
-    loaded = [load(m) for m in models]
-    expected = None if claim is None else encode_claim(read_claim_file(claim).claim).text
-    verdict = judge(certificate, *loaded, kernel=kernel)
-    if verdict.accepted and expected is not None and Certificate.load(certificate).files["claim"] != expected:
-        reason = f"the certificate is not about the claim of {claim}"
-        verdict = Verdict("rejected", code="other-claim", place="claim", reason=reason)
-    said = read(Certificate.load(certificate)) if verdict.accepted else None
-    if json:
-        text = None if said is None else said.sentence
-        _print_json(_verdict_json(verdict) | {"certificate": certificate, "sentence": text})
-    else:
-        console = show.console()
-        console.print(show.one_line(str(verdict)), style="green" if verdict.accepted else "red")
-        if said is not None:
-            console.print(f"  {said.sentence}")
-            console.print(f"  domain: {said.domain}")
-            console.print(f"  models: {_checked_models(models, said.claim['g'] == 'zero', claim)}")
-    return EXIT[verdict.verdict]
 
 
 @app.command
@@ -134,12 +73,18 @@ def diff(
 
     Parameters
     ----------
-    a, b
-        Two ONNX files with one interface: f and g.
+    a
+        An ONNX file: f.
+    b
+        Another with the same inputs and outputs: g.
     over
         Points: X.npz, X.npz:ARRAY, X.npz:ARRAY[FROM:TO] or X.npy; the first axis counts them.
-    linf, l2, l1
-        The radius of the balls around the points, such as 0.01 or 1/255.
+    linf
+        The radius of l_inf balls around the points, such as 0.01 or 1/255.
+    l2
+        The radius of Euclidean balls instead.
+    l1
+        The radius of l_1 balls instead.
     within
         LO,HI: limits on every input, such as 0,1.
     box
@@ -173,7 +118,7 @@ def diff(
     saved = _save(result, out)
     if json:
         strengths = {k: r.as_json() for k, r in found.items()}
-        _print_json(result.as_json() | {"certificate": saved, "strengths": strengths, "domain": str(value.domain)})
+        print_json(result.as_json() | {"certificate": saved, "strengths": strengths, "domain": str(value.domain)})
     else:
         console = show.console()
         show.print_result(
@@ -186,44 +131,6 @@ def diff(
         console.print(show.table(["strength", "status", "witnessed>", "proved>"], rows))
         _say_saved(console, result, saved)
     return 0 if limit is None else EXIT[result.status]
-
-
-@app.command
-def explain(certificate: str, /, *, json: Flag = False) -> int:
-    """Say what a certificate claims and how it is proved; exits like check.
-
-    Parameters
-    ----------
-    certificate
-        A .cert file or a directory.
-    json
-        Print one JSON object.
-    """
-    from certify import show
-    from certify.certificate import Certificate
-    from certify.certificate import check as judge
-    from certify.explain import explain as read
-
-    verdict = judge(certificate)
-    said = read(Certificate.load(certificate)) if verdict.accepted else None
-    if json:
-        _print_json((said.as_json() if said is not None else {}) | _verdict_json(verdict))
-        return EXIT[verdict.verdict]
-    console = show.console()
-    console.print(show.one_line(str(verdict)), style="green" if verdict.accepted else "red")
-    if said is None:
-        console.print("  what a file claims that is not accepted means nothing, and is not repeated here")
-        return EXIT[verdict.verdict]
-    console.print(f"claim:   {said.sentence}")
-    console.print(f"domain:  {said.domain}")
-    for m in said.models:
-        console.print(f"model:   {m}")
-    console.print(f"proof:   {said.proof}")
-    console.print(
-        f"bounds:  {', '.join(show.upper(v) for v in verdict.bounds[:10])}{', ...' * (len(verdict.bounds) > 10)}"
-    )
-    console.print("bytes:   " + ", ".join(f"{k} {v:,}" for k, v in said.sizes.items()))
-    return EXIT[verdict.verdict]
 
 
 @app.command
@@ -248,7 +155,7 @@ def audit(directory: str, /, *, budget: str | None = None, json: Flag = False) -
         rows = run(directory, seconds, listener=listener)
     code = worst_exit(rows)
     if json:
-        _print_json({"claims": [r.as_json() for r in rows], "exit": code})
+        print_json({"claims": [r.as_json() for r in rows], "exit": code})
         return code
     console = show.console()
     cells = []
@@ -302,28 +209,3 @@ def _say_saved(console: Any, result: Result, saved: str | None) -> None:
         return
     what = "the claim" if result.status == "proved" else "the bound above, which is weaker than the claim"
     console.print(f"  wrote {saved}, a certificate of {what}")
-
-
-def _checked_models(models: tuple[str, ...], single: bool, claim: str | None) -> str:
-    names = ["f"] if single else ["f", "g"]
-    told = [f"{n} is {m}" for n, m in zip(names, models, strict=False)]
-    other = "not compared with any file" if claim is None else f"as in {claim}"
-    return ", ".join([*told, *(f"{n} {other}" for n in names[len(models) :])])
-
-
-def _verdict_json(verdict: Any) -> dict[str, Any]:
-    names = ("verdict", "id", "code", "place", "reason", "kernel", "arithmetic", "leaves", "milliseconds")
-    return {k: getattr(verdict, k) for k in names} | {"bounds": [str(b) for b in verdict.bounds]}
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(_finite(value), allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no infinity: null instead."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
