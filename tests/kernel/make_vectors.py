@@ -2,7 +2,7 @@
 
     python tests/kernel/make_vectors.py            writes specs/vectors/{accept,reject,decline}
 
-A vector's name is `<rule or code>--<what>`. Rejects damage one thing in an accepted bundle and are sealed again, so that
+A vector is named `<rule or code>--<what>`. Rejects damage one thing in an accepted bundle and are sealed again, so that
 the damage reaches the check it is meant for. Deterministic: a test regenerates them and compares the bytes.
 """
 
