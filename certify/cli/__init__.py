@@ -47,6 +47,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _forget_output()
         return BROKEN_PIPE
+    except SystemExit as e:
+        # rich leaves with 1 when nobody reads its output, which would look like a verdict.
+        return BROKEN_PIPE if isinstance(e.__context__, BrokenPipeError) else FAULT
     except Exception as e:
         if "--traceback" in arguments:
             raise
@@ -65,7 +68,8 @@ def _dispatch(given: list[str]) -> int:
     try:
         command, bound, _ = app.parse_args(given, print_error=False, exit_on_error=False)
     except cyclopts.CycloptsError as e:
-        raise CertifyError(f"{e}; see certify --help") from None
+        text = str(e).rstrip(".")
+        raise CertifyError(f"{text}; see certify --help") from None
     code = command(*bound.args, **bound.kwargs)
     return code if isinstance(code, int) else 0
 
