@@ -152,7 +152,7 @@ def _domain(table: Table, base: Path) -> Domain | UniformBox:
     table.done()
     X: Domain | UniformBox
     if kind == "box":
-        X = domains.box(_limit(table, "lo", base), _limit(table, "hi", base))
+        X = domains.box(*_alike(_limit(table, "lo", base), _limit(table, "hi", base)))
     elif kind == "points":
         X = domains.points(table.array("points", base))
     else:
@@ -166,6 +166,15 @@ def _domain(table: Table, base: Path) -> Domain | UniformBox:
     lo, hi = (_scalar_orread_array(v, f"{table.place}: within", base) for v in within)
     cut: Domain | UniformBox = X & domains.box(lo, hi)
     return cut
+
+
+def _alike(lo: Any, hi: Any) -> tuple[Any, Any]:
+    """Limits of one point each in one shape: ``X[0]`` of a file is (1, n), a list in the text (n,)."""
+    import numpy as np
+
+    if isinstance(lo, np.ndarray) and isinstance(hi, np.ndarray) and lo.size == hi.size:
+        return lo, hi.reshape(lo.shape)
+    return lo, hi
 
 
 def _limit(table: Table, key: str, base: Path) -> Any:
