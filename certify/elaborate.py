@@ -123,7 +123,7 @@ def write_plan(
     final: tuple[int, int] = FINAL,
 ) -> tuple[str, ...]:
     """The lines of one plan (specs/format.md#proof)."""
-    lines = [f"plan {len(graph.blocks)} {inner[1]} {CONSTANT_BITS}"]
+    lines = [f"plan {len(graph.blocks)} {inner[1]} {CONSTANT_BITS} 1"]
     for i, b in enumerate(graph.blocks):
         lines.append(_block_line(b, scales[i], table))
         if i in tighten:
@@ -153,7 +153,7 @@ def tree_lines(tree: Tree) -> list[str]:
     while stack:
         node = stack.pop()
         if isinstance(node, Leaf):
-            out.append(f"leaf {node.plan}")
+            out.append(f"leaf {node.plan} 0")
             continue
         scale = node.at.denominator.bit_length() - 1
         if node.at.denominator != 1 << scale:

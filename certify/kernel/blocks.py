@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from certify.kernel.verdict import require
+
 
 class Relation:
     """v = sum of fixed-point maps of source blocks, plus a fixed-point constant."""
@@ -71,22 +73,53 @@ class Block:
 
 
 class Plan:
-    """Blocks and steps in order, with the bits of forward maps and of constants."""
+    """Blocks and steps in order, the bits of forward maps and of constants, and how many leaves hints tell apart."""
 
-    def __init__(self, forward_bits: int, constant_bits: int):
-        self.forward_bits, self.constant_bits = forward_bits, constant_bits
+    def __init__(self, forward_bits: int, constant_bits: int, slots: int):
+        self.forward_bits, self.constant_bits, self.slots = forward_bits, constant_bits, slots
         self.blocks: list[Block] = []
         self.steps: list[tuple[Any, ...]] = []
         self.outputs: dict[str, int] = {}  # "f" and "g" to their output blocks
+        self.at: dict[int, int] = {}  # graph node -> block
+
+    def signed_block(self, node, other):
+        """The block whose entries have the sign of a node, or of a difference of two; None without one."""
+        if other is None:
+            return self.at.get(node)
+        ends = self.at.get(node, -1), self.at.get(other, -1)
+        for b, block in enumerate(self.blocks):
+            if block.kind.startswith("pair-") and (block.fine, block.coarse) == ends and block.sigma is None:
+                return b
+        return None
 
 
 class Bounds:
-    """Integer bounds of every block on one leaf; ``constants`` caches relations at the current lower bounds."""
+    """Integer bounds (leaves, size) of every block; ``constants`` caches relations at the current lower bounds.
 
-    def __init__(self) -> None:
+    ``may_be_empty`` says of each leaf whether a sign was assumed there: only then may bounds cross, and the leaf is
+    closed: the claim holds on it because nothing is in it.
+    """
+
+    def __init__(self, may_be_empty) -> None:
         self.lo: list[Any] = []
         self.hi: list[Any] = []
+        self.closed: set[int] = set()
+        self._may_be_empty = may_be_empty
         self._constants: dict[int, tuple[Any, ...]] = {}
+
+    def meet(self, arithmetic, lo, hi, place):
+        """hi, raised to lo on leaves that crossing bounds close; rejects where a leaf cannot be empty."""
+        crossed = hi < lo
+        if not arithmetic.any_true(crossed):
+            return hi
+        self.close(arithmetic.places(crossed, hi.shape)[0], place, "a lower bound is above an upper one")
+        return arithmetic.maximum(hi, lo)
+
+    def close(self, leaves, place, text) -> None:
+        """Leaves in which nothing is left."""
+        for i in leaves:
+            require(self._may_be_empty[i], "contradiction", place, text)
+            self.closed.add(int(i))
 
     def constant(self, plan, b):
         relation = plan.blocks[b].relation

@@ -18,5 +18,8 @@ SPLIT_SCALE = 2_000
 DEPTH = 1_000
 LEAVES = 10_000_000
 
+# Leaves replayed together. Changes no value.
+BATCH = 512
+
 # Entries of one working matrix: rows are processed in chunks of this size. Changes no value.
 CHUNK = 1 << 17

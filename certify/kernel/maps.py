@@ -81,7 +81,7 @@ class IntMap:
         return out + self.shape.pull_ones(c.negative_part()) * self.width if self.width else out
 
     def image(self, v):
-        """(lower, upper) of M v for any integer vector v, each entry of M within [W, W + w]."""
+        """(lower, upper) of M v for each row v of integers, each entry of M within [W, W + w]."""
         base = self.shape.push(self.weights, v)
         if not self.width:
             return base, base
@@ -90,7 +90,7 @@ class IntMap:
         return base + low, base + high
 
     def image_of_range(self, r):
-        """(lower, upper) of M n' for 0 <= n' <= r."""
+        """(lower, upper) of M n' for 0 <= n' <= r, r each row."""
         low = self.shape.push([w.negative_part() for w in self.weights], r)
         high = self.shape.push([(w + self.width).positive_part() for w in self.weights], r)
         return low, high
@@ -113,10 +113,10 @@ class DenseShape:
         return c.row_sums().repeat(self.n_in).shaped(c.shape[0], self.n_in)
 
     def push(self, weights, v):
-        return self._a.matmul(weights[0], v.shaped(self.n_in, 1)).flat()
+        return self._a.matmul(v, weights[0].transpose())
 
     def push_ones(self, v):
-        return v.row().row_sums().repeat(self.n_out)
+        return v.row_sums().repeat(self.n_out).shaped(v.shape[0], self.n_out)
 
     def folded(self, lists, sigma, size):
         """Columns added up by sigma."""
@@ -172,7 +172,7 @@ class SelectShape:
         return self.push_ones(v) * weights[0]
 
     def push_ones(self, v):
-        return v.take_rows(self.index)
+        return v.gather(self.index)
 
 
 class ConvShape:
@@ -222,12 +222,12 @@ class ConvShape:
         return out
 
     def push(self, weights, v):
-        a, out = self._a, self._a.zeros(1, self.n_out)
+        a, out = self._a, self._a.zeros(v.shape[0], self.n_out)
         for w, (i0, i1, o0, _, at_in, at_out) in zip(weights, self._pieces(), strict=True):
             if at_in:
-                part = a.matmul(a.to_positions(v.row(), self.c_in, i0, i1, at_in), w.transpose())
+                part = a.matmul(a.to_positions(v, self.c_in, i0, i1, at_in), w.transpose())
                 out = a.add_positions(out, part, self.c_out, o0, at_out)
-        return out.flat()
+        return out
 
     def _ones(self):
         per_in, per_out = self.c_in // self.groups, self.c_out // self.groups

@@ -51,18 +51,20 @@ class _PlanReader:
 
     def __init__(self, proof: Proof) -> None:
         self._proof, self._lines, self._claim, self._a = proof, proof.lines, proof._claim, proof._a
-        self._at: dict[int, int] = {}  # graph node -> block
         self._node: list[int | None] = []  # block -> graph node
 
     def read(self) -> Plan:
         lines = self._lines
-        count, forward, constant = lines.numbers("plan", 3)
+        count, forward, constant, slots = lines.numbers("plan", 4)
         limit(count, BLOCKS, lines.place, "number of blocks")
         self._bits(forward, constant)
-        self._plan = Plan(forward, constant)
-        hints: dict[int, tuple[int, int]] = {}
+        lines.need(slots >= 1, "no-such-slot", "a plan has at least one slot")
+        self._plan = Plan(forward, constant, slots)
+        slopes: dict[int, tuple[int, int]] = {}
+        multipliers: dict[int, int] = {}
+        pairs = ("pair-direct", "pair-relu", "pair-affine")
         while True:
-            words = lines.next("node", "pair-direct", "pair-relu", "pair-affine", "backward", "slopes", "conclude")
+            words = lines.next("node", *pairs, "backward", "slopes", "multipliers", "conclude")
             word, rest = words[0], words[1:]
             if word == "node":
                 self._read_node(rest)
@@ -71,25 +73,31 @@ class _PlanReader:
             elif word == "slopes":
                 b, tp, tt = lines.integers(rest, 3)
                 self._block(b)
-                hints[b] = (tp, tt)
+                slopes[b] = (tp, tt)
+            elif word == "multipliers":
+                b, t = lines.integers(rest, 2)
+                self._block(b)
+                multipliers[b] = t
             elif word == "backward":
                 b, c, q, rows = lines.integers(rest, 4)
                 self._block(b)
                 self._bits(c, q)
-                size = self._plan.blocks[b].size
-                chosen = list(range(size)) if rows == -1 else self._rows(rows, size)
-                self._plan.steps.append(("backward", b, c, q, chosen, self._hints(hints, 2 * len(chosen))))
-                hints = {}
+                chosen = self._chosen(b, rows)
+                hinted = chosen is None and (slopes or multipliers)
+                lines.need(not hinted, "hint", "hints do not go with rows that depend on the leaf")
+                hints = self._hints(slopes, multipliers, 2 * len(chosen or ()))
+                self._plan.steps.append(("backward", b, c, q, chosen, hints))
+                slopes, multipliers = {}, {}
             else:
                 c, q = lines.integers(rest, 2)
                 self._bits(c, q)
                 fits = len(self._plan.blocks) == count
                 lines.need(fits, "word-count", f"{len(self._plan.blocks)} blocks, {count} announced")
-                rows = conclude.row_count(self._claim)
-                self._plan.steps.append(("conclude", c, q, self._hints(hints, rows)))
+                hints = self._hints(slopes, multipliers, conclude.row_count(self._claim))
+                self._plan.steps.append(("conclude", c, q, hints))
                 for name, node in self._claim.outputs.items():
-                    lines.need(node in self._at, "no-such-block", f"no block for the output of {name}")
-                    self._plan.outputs[name] = self._at[node]
+                    lines.need(node in self._plan.at, "no-such-block", f"no block for the output of {name}")
+                    self._plan.outputs[name] = self._plan.at[node]
                 return self._plan
 
     def _bits(self, *values):
@@ -102,30 +110,35 @@ class _PlanReader:
         self._lines.need(inside, "no-such-block", f"block {b} of {len(self._plan.blocks)}")
         return self._plan.blocks[b]
 
-    def _rows(self, tensor, size):
-        chosen = self._proof.tensor(tensor).index(self._a, size)
+    def _chosen(self, b, rows):
+        """The rows of a block to tighten: all (-1), those whose sign is open on the leaf (-2: None), or a tensor."""
+        size = self._plan.blocks[b].size
+        if rows == -2:
+            return None
+        if rows == -1:
+            return list(range(size))
+        chosen = self._proof.tensor(rows).index(self._a, size)
         ok = min(chosen) >= 0 and len(set(chosen)) == len(chosen)
         self._lines.need(ok, "index-range", "rows are distinct and not negative")
         return chosen
 
-    def _hints(self, named, rows):
-        """Slope matrices by block, each with exactly ``rows`` rows: a missing row would silence its functional."""
+    def _hints(self, slopes, multipliers, rows):
+        """(block -> slope matrices, block -> multipliers), with ``rows`` rows for each slot.
+
+        A missing row would silence its functional.
+        """
         out = {}
-        for b, (tp, tt) in named.items():
+        for b, (tp, tt) in slopes.items():
             block = self._plan.blocks[b]
             fits = tp != -1 and ((block.kind == "relu" and tt == -1) or (block.kind == "pair-relu" and tt != -1))
             self._lines.need(fits, "hint", f"such slopes do not belong to a {block.kind} block")
-            matrices: list[object] = []
-            for t in (tp, tt):
-                if t == -1:
-                    matrices.append(None)
-                    continue
-                v = self._proof.tensor(t)
-                whole = v.count == rows * block.size
-                self._lines.need(whole, "hint", "the slopes do not have one row for each functional")
-                matrices.append(v.integers(self._a).shaped(rows, block.size))
-            out[b] = matrices
-        return out
+            out[b] = [None if t == -1 else self._hint_matrix(t, rows, block) for t in (tp, tt)]
+        return out, {b: self._hint_matrix(t, rows, self._plan.blocks[b]) for b, t in multipliers.items()}
+
+    def _hint_matrix(self, tensor, rows, block):
+        v, rows = self._proof.tensor(tensor), rows * self._plan.slots
+        self._lines.need(v.count == rows * block.size, "hint", "a hint does not have one row for each functional")
+        return v.integers(self._a).shaped(rows, block.size)
 
     def _add(self, block, node=None):
         limit(len(self._plan.blocks) + 1, BLOCKS, self._lines.place, "number of blocks")
@@ -142,7 +155,7 @@ class _PlanReader:
         inside = 0 <= index < len(claim.local[rest[0]])
         lines.need(inside, "no-such-node", f"node {index} of network {rest[0]}")
         at = claim.local[rest[0]][index]
-        lines.need(at not in self._at, "block-twice", "this node has a block already")
+        lines.need(at not in self._plan.at, "block-twice", "this node has a block already")
         node = claim.graph.nodes[at]
         limit(abs(scale), SCALE, lines.place, "scale")
         if node.kind == "input":
@@ -155,12 +168,12 @@ class _PlanReader:
         else:
             terms = [self._term(t) for t in node.terms]
             block = Block("affine", node.size, scale, lines.place, relation=Relation(scale, terms, self._bias(node)))
-        self._at[at] = len(self._plan.blocks)
+        self._plan.at[at] = len(self._plan.blocks)
         self._add(block, at)
 
     def _source(self, node):
-        self._lines.need(node in self._at, "no-such-block", "a source has no block yet")
-        return self._at[node]
+        self._lines.need(node in self._plan.at, "no-such-block", "a source has no block yet")
+        return self._plan.at[node]
 
     def _term(self, t):
         source = self._source(t.source)
@@ -276,7 +289,7 @@ class _PlanReader:
     def _minus_bias(self, first, second, sigma):
         """b - S c in fixed point, equal entries cancelling exactly when both are exact."""
         if second is not None and sigma is not None:
-            second = (second[0].take_rows(sigma), second[1].take_rows(sigma), second[2])
+            second = (second[0].gather(sigma), second[1].gather(sigma), second[2])
         if second is None:
             return first
         lo2, hi2, h2 = -second[1], -second[0], second[2]

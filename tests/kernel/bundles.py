@@ -11,6 +11,7 @@ import io
 import random
 import types
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -214,6 +215,9 @@ class Style:
     use_pairs: bool = True
     shuffle: bool = False
     direct: float = 0.0
+    slots: int = 1
+    multipliers: float = 0.0
+    open_rows: float = 0.2
     chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -238,6 +242,8 @@ class Style:
             hints=r.choice([0.0, 0.5, 1.0]),
             use_pairs=r.random() < 0.9,
             direct=r.choice([0.0, 0.0, 0.5]),
+            slots=r.choice([1, 1, 2, 3]),
+            multipliers=r.choice([0.0, 0.0, 0.4]),
         )
 
 
@@ -265,7 +271,7 @@ class PlanWriter:
                             self._pair(fine, coarse, sigma)
         self._hints(self.rows, conclude=True)
         self.lines.append(f"conclude {style.final[0]} {style.final[1]}")
-        return [f"plan {len(self.blocks)} {style.forward} {style.constant}", *self.lines]
+        return [f"plan {len(self.blocks)} {style.forward} {style.constant} {style.slots}", *self.lines]
 
     def _block(self, line: str, **what) -> int:
         self.lines.append(line)
@@ -297,6 +303,9 @@ class PlanWriter:
         if r.random() >= self.style.backward:
             return
         rows, chosen = -1, size
+        if r.random() < self.style.open_rows:
+            self.lines.append(f"backward {b} {self.style.bits[0]} {self.style.bits[1]} -2")
+            return
         if self.style.shuffle or r.random() < 0.2:
             index = sorted(r.sample(range(size), r.randrange(1, size + 1)), key=lambda _: r.random())
             rows, chosen = self.table.add(np.array(index, dtype=np.int32)), len(index)
@@ -306,8 +315,13 @@ class PlanWriter:
     def _hints(self, rows, upto=None, conclude=False) -> None:
         r = self.style.chance
         c = self.style.final[0] if conclude else self.style.bits[0]
-        for b, block in enumerate(self.blocks if upto is None else self.blocks[:upto]):
-            if block["kind"] not in ("relu", "pair-relu") or r.random() >= self.style.hints:
+        rows *= self.style.slots
+        for b, block in enumerate(self.blocks if upto is None else self.blocks[: upto + 1]):
+            if r.random() < self.style.multipliers:
+                top = 1 << min(c, 60)
+                values = [r.randrange(-top, top + 1) for _ in range(rows * block["size"])]
+                self.lines.append(f"multipliers {b} {self.table.add(np.array(values, dtype=np.int64))}")
+            if b == upto or block["kind"] not in ("relu", "pair-relu") or r.random() >= self.style.hints:
                 continue
             top = 1 << min(c + r.randrange(0, 3), 60)
 
@@ -408,22 +422,55 @@ def _row_count(case) -> int:
 # ---- proofs and bundles
 
 
-def random_tree(case: Case, part: int, plans: int, r: random.Random, depth: int) -> list[str]:
-    """A tree of splits through the middle of the current cell, in prefix order."""
+def random_tree(
+    case: Case, part: int, slots: Sequence[int], r: random.Random, depth: int, signs: float = 0.0
+) -> list[str]:
+    """A tree of splits through the middle of the current cell or by signs, in prefix order.
+
+    slots: those of each plan; signs: how often a split is by the sign of a value that depends on x alone.
+    """
     low, high = bounding_box(case.region, part)
+    nodes = [(name, i) for name, net in _networks(case).items() for i in _on_x_alone(net)]
+
+    def sign():
+        (name, i), (other, k) = r.choice(nodes), r.choice(nodes)
+        sizes = case.f.nodes[i].size if name == "f" else case.g.nodes[i].size
+        if (name, other) == ("f", "g") and case.g.nodes[k].size == sizes and r.random() < 0.5:
+            return f"sign-pair {i} {k} {r.randrange(sizes)}"
+        return f"sign {name} {i} {r.randrange(sizes)}"
 
     def grow(cuts, left):
+        if left and nodes and r.random() < signs:
+            return [sign(), *grow(cuts, left - 1), *grow(cuts, left - 1)]
         i = r.randrange(len(low))
         a, b = cuts.get(i, (low[i], high[i]))
         # A cut needs a dyadic strictly inside; halves of the midpoint's floor at a fixed scale are.
         m = Fraction(((a + b) / 2 * 2**40).__floor__(), 2**40)
         if left == 0 or not a < m < b:
-            return [f"leaf {r.randrange(plans)}"]
+            plan = r.randrange(len(slots))
+            return [f"leaf {plan} {r.randrange(slots[plan])}"]
         below, above = cuts | {i: (a, m)}, cuts | {i: (m, b)}
         line = f"split {i} {(m * 2**40).numerator} 40"
         return [line, *grow(below, left - 1), *grow(above, left - 1)]
 
     return grow({}, depth)
+
+
+def _networks(case):
+    return {"f": case.f} | ({"g": case.g} if case.g is not None else {})
+
+
+def _on_x_alone(net) -> list[int]:
+    """The nodes that depend on the first input and on nothing else."""
+    alone: list[bool] = []
+    for node in net.nodes:
+        if isinstance(node, Input):
+            alone.append(node.role == 0)
+        elif isinstance(node, Affine):
+            alone.append(all(alone[t.source] for t in node.terms))
+        else:
+            alone.append(isinstance(node, Relu) and alone[node.source])
+    return [i for i, yes in enumerate(alone) if yes]
 
 
 def exact(a: np.ndarray) -> list[Fraction]:
@@ -445,13 +492,15 @@ def bounding_box(region: Region, part: int) -> tuple[list[Fraction], list[Fracti
     return low, high
 
 
-def bundle(case: Case, styles: tuple[Style, ...] = (Style(),), depth: int = 0, seed: int = 0) -> dict[str, bytes]:
+def bundle(
+    case: Case, styles: tuple[Style, ...] = (Style(),), depth: int = 0, seed: int = 0, signs: float = 0.0
+) -> dict[str, bytes]:
     """A sealed bundle: one plan for each style, and for each part a tree of splits of at most ``depth``."""
     writer, r = PlanWriter(case), random.Random(seed)
     plans = [line for s in styles for line in writer.write(replace(s))]
     trees = []
     for part in range(case.region.parts):
-        trees += [f"part {part}", *random_tree(case, part, len(styles), r, depth)]
+        trees += [f"part {part}", *random_tree(case, part, [s.slots for s in styles], r, depth, signs)]
     return assemble(case, [*writer.table.lines, *plans, *trees], writer.table.blobs)
 
 

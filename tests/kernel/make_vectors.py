@@ -20,7 +20,21 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bundles import FAST, Case, Region, Style, bundle, established, manifest, renamed, sealed, with_threshold, zipped
+from bundles import (
+    FAST,
+    Case,
+    PlanWriter,
+    Region,
+    Style,
+    assemble,
+    bundle,
+    established,
+    manifest,
+    renamed,
+    sealed,
+    with_threshold,
+    zipped,
+)
 from cases import random_case
 
 from certify.networks.builder import Builder
@@ -85,6 +99,10 @@ def accepts() -> dict[str, Files]:
         "difference--relu-pair": bundle(plain),
         "difference--direct": bundle(plain, (Style(direct=1.0, seed=1),)),
         "split--three-levels": bundle(plain, depth=3, seed=5),
+        "split--signs-of-values": bundle(plain, depth=3, seed=7, signs=1.0),
+        "split--an-empty-side-is-closed": empty_side(),
+        "backward--rows-with-an-open-sign": bundle(plain, (Style(open_rows=1.0),)),
+        "backward--multipliers-in-two-slots": bundle(plain, (Style(multipliers=0.5, slots=2, seed=4),), 2, 9, 0.5),
         "domain--two-balls-within": bundle(Case(F, G, BALLS, pairs=PAIRS)),
         "domain--l2-ball": bundle(Case(F, G, Region("ball", BALLS.arrays, "l2", Fraction(1, 8)), pairs=PAIRS)),
         "domain--l1-ball": bundle(Case(F, G, Region("ball", BALLS.arrays, "l1", Fraction(1, 8)), pairs=PAIRS)),
@@ -103,6 +121,40 @@ def accepts() -> dict[str, Files]:
         out[f"networks--{kind}"] = bundle(random_case(40 + seed, kind))
     out["networks--unknown-scale"] = bundle(Case(unknown_scale(0.5), unknown_scale(0.25), BOX, pairs=((1, 1, None),)))
     return {name: tight(files) for name, files in out.items()}
+
+
+def second_input(files: Files) -> int:
+    """The node of g that is x'."""
+    lines = files[network(files, 1)].decode().split("\n")
+    nodes = [w for w in lines if w.split(" ")[0] in ("input", "affine", "relu", "free")]
+    return next(i for i, w in enumerate(nodes) if w.startswith("input") and w.endswith(" 1"))
+
+
+def first_after(files: Files, before: str, word: str) -> str:
+    """The first line that starts with ``word`` right after one that starts with ``before``."""
+    lines = files["proof"].decode().split("\n")
+    return next(b for a, b in zip(lines, lines[1:], strict=False) if a.startswith(before) and b.startswith(word))
+
+
+def open_rows(line: str) -> str:
+    """A backward line that takes the rows whose sign is open."""
+    return " ".join([*line.split(" ")[:-1], "-2"])
+
+
+def signed(net, region: Region, lines: list[str]) -> Files:
+    """One plan on a network alone, with the given tree."""
+    case = Case(net, None, region, ("upper", np.array([1.0])))
+    return assemble(case, [*PlanWriter(case).write(Style(open_rows=0.0)), "part 0", *lines])
+
+
+def empty_side() -> Files:
+    """relu(x + 2) on [-1, 1]: x + 2 <= 0 nowhere, which crossing bounds say."""
+    return signed(shifted(), Region("box", (np.array([-1.0]), np.array([1.0]))), ["sign f 1 0", "leaf 0 0", "leaf 0 0"])
+
+
+def shifted():
+    b = Builder()
+    return b.finish(b.relu(b.linear(b.input(1), Dense(np.ones((1, 1))), np.array([2.0]))), (1,), (1,))
 
 
 def rejects(a: dict[str, Files]) -> dict[str, Files | bytes]:
@@ -128,10 +180,10 @@ def rejects(a: dict[str, Files]) -> dict[str, Files | bytes]:
         "compressed--deflated": packed(base, zipfile.ZIP_DEFLATED),
         "duplicate-file--proof-twice": packed(base, zipfile.ZIP_STORED, twice="proof"),
         "not-ascii-lines--two-spaces": edited(base, "proof", "conclude ", "conclude  "),
-        "not-an-integer--leading-zero": edited(base, "proof", "leaf 0", "leaf 00"),
+        "not-an-integer--leading-zero": edited(base, "proof", "leaf 0 0", "leaf 0 00"),
         "not-a-digest--short": edited(base, "claim", "\nf ", "\nf 0"),
         "unexpected-word--no-conclude": edited(base, "proof", "conclude", "concluded"),
-        "word-count--plan": edited(base, "proof", "leaf 0", "leaf 0 0"),
+        "word-count--plan": edited(base, "proof", "leaf 0 0", "leaf 0"),
         "negative-radius--ball": edited(balls, "claim", " 2 1 8\n", " 2 -1 8\n"),
         "denominator--radius": edited(balls, "claim", " 2 1 8\n", " 2 1 0\n"),
         "empty-domain--outside-the-box": edited(balls, "claim", "within 0 1 1 1", "within 2 1 3 1"),
@@ -166,7 +218,21 @@ def rejects(a: dict[str, Files]) -> dict[str, Files | bytes]:
         "hint--of-an-affine-block": edited(
             hints, "proof", first(hints, "slopes"), with_word(first(hints, "slopes"), 1, "1")
         ),
-        "no-such-plan--leaf": edited(base, "proof", "leaf 0", "leaf 1"),
+        "no-such-plan--leaf": edited(base, "proof", "leaf 0 0", "leaf 1 0"),
+        "no-such-slot--leaf": edited(base, "proof", "leaf 0 0", "leaf 0 1"),
+        "sign-role--of-the-second-input": edited(free, "proof", "part 0\n", f"part 0\nsign g {second_input(free)} 0\n"),
+        "no-such-node--sign": edited(base, "proof", "part 0\n", "part 0\nsign f 99 0\n"),
+        "index-range--sign-entry": edited(base, "proof", "part 0\n", "part 0\nsign f 1 99\n"),
+        # Both sides of a true sign need a leaf: the second one is missing here.
+        "unexpected-word--half-a-sign": edited(a["split--an-empty-side-is-closed"], "proof", "leaf 0 0\n", ""),
+        # The side that has points cannot be closed by the empty one's bounds.
+        "bound-too-high--the-other-side-of-a-sign": with_threshold(a["split--an-empty-side-is-closed"], Fraction(2)),
+        "hint--slopes-with-open-rows": edited(
+            hints,
+            "proof",
+            first_after(hints, "slopes", "backward"),
+            open_rows(first_after(hints, "slopes", "backward")),
+        ),
         "part-order--swapped": edited(balls, "proof", "part 0", "part 1"),
         "split-outside--beyond-the-box": edited(
             split, "proof", first(split, "split"), with_word(with_word(first(split, "split"), 2, "99"), 3, "0")

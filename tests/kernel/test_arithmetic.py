@@ -86,15 +86,38 @@ def test_rearrangements_agree(a, b, index):
     same(x.flat(), p.flat())
     same(x.take_rows([2, -1, 0, 2]), p.take_rows([2, -1, 0, 2]))
     same(fast.stack(x, y), pure.stack(p, q))
-    same(x.put(index, y.columns(index)), p.put(index, q.columns(index)))
     v, w = both(a)
     same(v.repeat(3), w.repeat(3))
-    same(v.take_rows([5, -1, 5]), w.take_rows([5, -1, 5]))
+    same(v.gather([5, -1, 5]), w.gather([5, -1, 5]))
+    same(x.gather([5, -1, 0]), p.gather([5, -1, 0]))
     same(v.columns(index), w.columns(index))
     same(v.row(), w.row())
-    assert fast.indices(v > 0) == pure.indices(w > 0)
+    same(fast.join([x, y, x]), pure.join([p, q, p]))
+    same(fast.matrix([a, b]), pure.matrix([a, b]))
     same(fast.unit_rows(index, 6, a[0]), pure.unit_rows(index, 6, a[0]))
     same(fast.zeros(2, 3), pure.zeros(2, 3))
+
+
+@FEW
+@given(a=bounded, b=bounded, c=bounded)
+def test_places_and_owners_agree(a, b, c):
+    """Entries where a mask holds, in rows of their own or in the rows that others own."""
+    (x, p), (y, q), (one, other) = both(a, 4), both(b, 4), both(c[:6], 1)
+    for mask, twin in ((x > y, p > q), (one > 0, other > 0)):
+        where, there = fast.places(mask, (4, 6)), pure.places(twin, (4, 6))
+        assert [list(map(int, k)) for k in where] == [list(k) for k in there]
+        same(x.at(where), p.at(there))
+        same(one.at(where), other.at(there))
+        same(x.set(where, y.at(where)), p.set(there, q.at(there)))
+        owner = [2, 0, 3, 3]
+        mine, theirs = fast.owned(where, fast.index(owner)), pure.owned(there, pure.index(owner))
+        same(y.at(mine), q.at(theirs))
+        assert fast.owned(where, None) is where and pure.owned(there, None) is there
+    owner = [1, 1, 0]
+    same(fast.spread(x, fast.index(owner)), pure.spread(p, pure.index(owner)))
+    same(fast.where(fast.spread(x > y, fast.index(owner)), 1, 0), pure.where(pure.spread(p > q, owner), 1, 0))
+    same(fast.rowdot(x, y), pure.rowdot(p, q))
+    same(fast.rowdot(x, one), pure.rowdot(p, other))
 
 
 @FEW

@@ -56,8 +56,8 @@ def test_the_support_is_below_every_point_of_the_part(arithmetic, seed, scale):
     c = arithmetic.vector([v for row in rows for v in row]).shaped(3, n)
     for part in range(region.parts):
         lo, hi = domain.bounds(part, scale)
-        leaf = KernelRegion(arithmetic, lo, hi, domain.ball(part, scale), None)
-        found = leaf.support(c, leaf.lo, leaf.hi).tolist()
+        leaf = KernelRegion(arithmetic, [lo], [hi], [domain.ball(part, scale)])
+        found = leaf.support(c, None, leaf.lo, leaf.hi).tolist()
         for x in samples(region, part, 6, r):
             point = [v * 2**scale - low for v, low in zip(x, lo, strict=True)]
             for row, below in zip(rows, found, strict=True):
@@ -74,8 +74,8 @@ def test_the_support_of_a_ball_is_within_rounding_of_the_exact_one(seed):
     scale = 60
     domain, row = _domain(region), [r.randrange(-1000, 1001) for _ in range(n)]
     lo, hi = domain.bounds(0, scale)
-    leaf = KernelRegion(FAST, lo, hi, domain.ball(0, scale), None)
-    (found,) = leaf.support(FAST.vector(row).row(), leaf.lo, leaf.hi).tolist()
+    leaf = KernelRegion(FAST, [lo], [hi], [domain.ball(0, scale)])
+    (found,) = leaf.support(FAST.vector(row).row(), None, leaf.lo, leaf.hi).tolist()
     start = sum(c * (v * 2**scale - low) for c, v, low in zip(row, exact(centre), lo, strict=True))
     gap = start - found
     if norm == "l1":

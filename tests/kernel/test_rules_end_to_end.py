@@ -16,11 +16,14 @@ from cases import KINDS, random_case, random_styles, seeds
 from hypothesis import HealthCheck, given, settings
 from rational_oracle import squared, worst
 
+from certify.kernel import replay
+
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 def _bundle(case, seed, huge=False):
-    return bundle(case, random_styles(seed, huge), random.Random(seed).randrange(3), seed)
+    r = random.Random(seed)
+    return bundle(case, random_styles(seed, huge), r.randrange(4), seed, r.choice([0.0, 0.5]))
 
 
 def _holds(case, bounds, seed, count=4):
@@ -76,7 +79,9 @@ def test_a_network_against_itself_is_certified_at_zero(seed):
     case = random_case(seed, "same")
     if case.quantity[0] == "decision":
         return
-    styles = [replace(s, hints=0.0) for s in random_styles(seed)]  # a silly slope may still add a line to nothing
+    styles = [
+        replace(s, hints=0.0, multipliers=0.0) for s in random_styles(seed)
+    ]  # a silly slope may still add a line to nothing
     assert set(established(bundle(case, tuple(styles)), FAST)) == {Fraction(0)}
 
 
@@ -87,3 +92,29 @@ def test_slopes_of_any_value_leave_the_bound_sound(seed, hint_seed):
     (style, *_) = random_styles(hint_seed)
     style.hints = 1.0
     _holds(case, established(bundle(case, (style,)), FAST), seed, 6)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=QUIET)
+@given(seed=seeds)
+def test_how_leaves_are_grouped_changes_no_bound(seed):
+    """The same leaves one at a time, two at a time and all together."""
+    case, r = random_case(seed), random.Random(seed)
+    styles = tuple(replace(s, slots=r.choice([1, 3])) for s in random_styles(seed))
+    files = bundle(case, styles, 4, seed, r.choice([0.0, 0.6]))
+    found = []
+    for size in (1, 2, 512):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(replay, "BATCH", size)
+            patch.setattr(replay, "CHUNK", r.choice([1, 7, 1 << 17]))
+            found.append(established(files, r.choice([FAST, PURE])))
+    assert found[0] == found[1] == found[2]
+    _holds(case, found[0], seed, 2)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=QUIET)
+@given(seed=seeds)
+def test_multipliers_of_any_value_leave_the_bound_sound(seed):
+    case = random_case(seed)
+    (style, *_) = random_styles(seed)
+    files = bundle(case, (replace(style, multipliers=1.0),), 2, seed, 0.7)
+    _holds(case, established(files, FAST), seed, 6)

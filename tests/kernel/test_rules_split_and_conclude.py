@@ -23,8 +23,9 @@ from certify.networks.maps import Dense
 
 def _cells(lines, low, high, plans=1):
     cursor = Lines("proof", ("\n".join(lines) + "\n").encode())
-    inside = lambda i, m: low[i] <= m <= high[i]  # noqa: E731
-    cells = [cuts for _, cuts in split.leaves(cursor, 0, len(low), inside, plans, [0])]
+    claim = SimpleNamespace(n_in=len(low), domain=SimpleNamespace(coordinate=lambda part, i: (low[i], high[i])))
+    tree = split.Tree(cursor, claim, [SimpleNamespace(slots=1)] * plans, 0, [0])
+    cells = [leaf.cuts for leaf in tree.leaves()]
     assert cursor.peek() is None
     return cells
 
@@ -37,7 +38,7 @@ def test_the_leaves_of_a_tree_cover_every_point(seed):
     low, high = bounding_box(region, 0)
     b = Builder()
     net = b.finish(b.input(len(low)), (len(low),), (len(low),))
-    lines = random_tree(Case(net, None, region), 0, 1, r, 4)
+    lines = random_tree(Case(net, None, region), 0, [1], r, 4)
     cells = _cells(lines, low, high)
     cuts = {(i, m) for cell in cells for i, a, b in cell for m in (a, b) if m is not None}
     for _ in range(20):
@@ -51,11 +52,11 @@ def test_the_leaves_of_a_tree_cover_every_point(seed):
 @pytest.mark.parametrize(
     "lines",
     [
-        ["split 0 3 0", "leaf 0", "leaf 0"],
-        ["split 0 -1 0", "leaf 0", "leaf 0"],
-        ["split 0 1 0", "split 0 1 0", "leaf 0", "leaf 0", "leaf 0"],
-        ["split 0 1 0", "split 0 3 1", "leaf 0", "leaf 0", "leaf 0"],
-        ["split 0 1 0", "leaf 0", "split 0 1 1", "leaf 0", "leaf 0"],
+        ["split 0 3 0", "leaf 0 0", "leaf 0 0"],
+        ["split 0 -1 0", "leaf 0 0", "leaf 0 0"],
+        ["split 0 1 0", "split 0 1 0", "leaf 0 0", "leaf 0 0", "leaf 0 0"],
+        ["split 0 1 0", "split 0 3 1", "leaf 0 0", "leaf 0 0", "leaf 0 0"],
+        ["split 0 1 0", "leaf 0 0", "split 0 1 1", "leaf 0 0", "leaf 0 0"],
     ],
 )
 def test_a_cut_outside_its_cell_is_rejected(lines):
@@ -65,7 +66,7 @@ def test_a_cut_outside_its_cell_is_rejected(lines):
 
 def test_a_missing_half_is_rejected():
     with pytest.raises(Rejected, match="unexpected-word"):
-        _cells(["split 0 1 0", "leaf 0"], [0], [2])
+        _cells(["split 0 1 0", "leaf 0 0"], [0], [2])
 
 
 @settings(max_examples=60, deadline=None)

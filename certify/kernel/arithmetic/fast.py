@@ -93,12 +93,30 @@ class Ints:
         """The entries of the last axis at a list of indices."""
         return Ints(self.a[..., np.asarray(index, dtype=np.intp)], self.m)
 
+    def gather(self, index):
+        """The entries of the last axis at a list of indices; -1 gives zeros."""
+        i = np.asarray(index, dtype=np.intp)
+        out = self.a[..., i]
+        out[..., i < 0] = 0
+        return Ints(out, self.m)
+
     def take_rows(self, index):
         """Rows at a list of indices; -1 gives a row of zeros."""
         i = np.asarray(index, dtype=np.intp)
         out = self.a[i]
         out[i < 0] = 0
         return Ints(out, self.m)
+
+    def at(self, where):
+        """The entries of a matrix at some places, as a vector; one row stands for all."""
+        rows, columns = where
+        return Ints(self.a[rows if self.a.shape[0] > 1 else 0, columns], self.m)
+
+    def set(self, where, values):
+        """A copy of a matrix with the entries at some places replaced."""
+        out = self.a.astype(object) if values.a.dtype == object else self.a.copy()
+        out[where] = values.a
+        return Ints(out, max(self.m, values.m))
 
     def row(self):
         """A vector as a one-row matrix."""
@@ -112,7 +130,7 @@ class Ints:
         return Ints(self.a.reshape(rows, columns), self.m)
 
     def transpose(self):
-        return Ints(np.ascontiguousarray(self.a.T), self.m)
+        return Ints(self.a.T, self.m)
 
     def repeat(self, times):
         """Each entry of a vector repeated."""
@@ -131,12 +149,6 @@ class Ints:
 
     def tolist(self):
         return [int(v) for v in self.a.reshape(-1)]
-
-    def put(self, index, values):
-        """A copy with the columns at ``index`` replaced."""
-        out = self.a.astype(object) if values.a.dtype == object else self.a.copy()
-        out[..., np.asarray(index, dtype=np.intp)] = values.a
-        return Ints(out, max(self.m, values.m))
 
 
 def _raw(x):
@@ -177,6 +189,11 @@ def vector(values):
     return _settle(np.array(list(values), dtype=object).reshape(-1))
 
 
+def matrix(lines):
+    """A matrix from lists of Python integers of one length."""
+    return vector(v for line in lines for v in line).shaped(len(lines), len(lines[0]))
+
+
 def zeros(*shape):
     return Ints(np.zeros(shape, dtype=np.int64), 0)
 
@@ -190,9 +207,7 @@ def unit_rows(indices, size, value):
 
 def stack(x, y):
     """Rows of x, then rows of y."""
-    wide = x.a.dtype == object or y.a.dtype == object
-    a, b = (_wide(x).a, _wide(y).a) if wide else (x.a, y.a)
-    return Ints(np.concatenate([a, b]), max(x.m, y.m))
+    return join([x, y])
 
 
 def minimum(x, y):
@@ -230,9 +245,50 @@ def all_true(mask):
     return bool(mask.all())
 
 
-def indices(mask):
-    """Where a vector mask holds."""
-    return np.flatnonzero(mask).tolist()
+def places(mask, shape):
+    """(rows, columns) where a mask holds, after one row of it stands for all of ``shape``."""
+    return np.nonzero(np.broadcast_to(mask, shape))
+
+
+def owned(where, owner):
+    """The same places in the rows ``owner`` names, one for each row; None: one row stands for all."""
+    return where if owner is None else (owner[where[0]], where[1])
+
+
+def spread(x, owner):
+    """The row of a matrix or mask that ``owner`` names for each functional; None: one row stands for all."""
+    if owner is None:
+        return x
+    return Ints(x.a[owner], x.m) if isinstance(x, Ints) else x[owner]
+
+
+def index(values):
+    """A list of indices in the form that slices and lookups want."""
+    return np.asarray(values, dtype=np.intp)
+
+
+def join(parts):
+    """Vectors one after another, or the rows of matrices."""
+    wide = any(p.a.dtype == object for p in parts)
+    return Ints(np.concatenate([_wide(p).a if wide else p.a for p in parts]), max(p.m for p in parts))
+
+
+def rowdot(x, y):
+    """sum_j x_ij y_ij for each row i of x; one row of y stands for all."""
+    if y.shape[0] == 1:
+        return matmul(x, y.transpose()).flat()
+    k = max(1, x.shape[1])
+    bound = x.m * y.m * k
+    if bound >= _SAFE:
+        bound = _tight(x) * _tight(y) * k
+    narrow = x.a.dtype != object and y.a.dtype != object
+    if bound < _SAFE and narrow:
+        return Ints(np.einsum("ij,ij->i", x.a, y.a), bound)
+    room = 61 - (_tight(x) * k).bit_length()
+    if room < 4:
+        return _settle((_wide(x).a * y.a).sum(axis=1))
+    parts = [np.einsum("ij,ij->i", x.a.astype(np.int64), d) for d in _limbs(y, room)]
+    return _settle(sum(p.astype(object) << (room * i) for i, p in enumerate(parts)))
 
 
 def fold(x, index, size):

@@ -54,11 +54,24 @@ class Ints:
     def columns(self, index):
         return Ints([line[i] for line in self._lines() for i in index], (*self.shape[:-1], len(index)))
 
+    def gather(self, index):
+        picked = [line[i] if i >= 0 else 0 for line in self._lines() for i in index]
+        return Ints(picked, (*self.shape[:-1], len(index)))
+
     def take_rows(self, index):
-        """Rows at a list of indices; for a vector, entries; -1 gives zeros."""
-        n = self.shape[1] if len(self.shape) == 2 else 1
+        n = self.shape[1]
         picked = [v for i in index for v in (self.d[i * n : i * n + n] if i >= 0 else [0] * n)]
-        return Ints(picked, (len(index), *self.shape[1:]))
+        return Ints(picked, (len(index), n))
+
+    def at(self, where):
+        n, one = self.shape[1], self.shape[0] == 1
+        return vector(self.d[(0 if one else r) * n + c] for r, c in zip(*where, strict=True))
+
+    def set(self, where, values):
+        d = list(self.d)
+        for r, c, v in zip(*where, values.d, strict=True):
+            d[r * self.shape[1] + c] = v
+        return Ints(d, self.shape)
 
     def row(self):
         return Ints(self.d, (1, len(self.d)))
@@ -88,13 +101,6 @@ class Ints:
     def tolist(self):
         return list(self.d)
 
-    def put(self, index, values):
-        lines = self._lines()
-        for line, new in zip(lines, values._lines(), strict=True):
-            for i, v in zip(index, new, strict=True):
-                line[i] = v
-        return Ints([v for line in lines for v in line], self.shape)
-
 
 def _spread(x, shape):
     """Entries of x broadcast along rows to a shape."""
@@ -117,6 +123,11 @@ def vector(values):
     return Ints(d, (len(d),))
 
 
+def matrix(lines):
+    """A matrix from lists of Python integers of one length."""
+    return vector(v for line in lines for v in line).shaped(len(lines), len(lines[0]))
+
+
 def zeros(*shape):
     return Ints([0] * (shape[0] * shape[1] if len(shape) == 2 else shape[0]), tuple(shape))
 
@@ -126,7 +137,8 @@ def unit_rows(indices, size, value):
 
 
 def stack(x, y):
-    return Ints(x.d + y.d, (x.shape[0] + y.shape[0], x.shape[1]))
+    """Rows of x, then rows of y."""
+    return join([x, y])
 
 
 def minimum(x, y):
@@ -153,8 +165,30 @@ def all_true(mask):
     return all(mask.d)
 
 
-def indices(mask):
-    return [i for i, v in enumerate(mask.d) if v]
+def places(mask, shape):
+    held = [divmod(i, shape[1]) for i, v in enumerate(_spread(mask, shape)) if v]
+    return [r for r, _ in held], [c for _, c in held]
+
+
+def owned(where, owner):
+    return where if owner is None else ([owner[r] for r in where[0]], where[1])
+
+
+def spread(x, owner):
+    return x if owner is None else x.take_rows(owner)
+
+
+def index(values):
+    return list(values)
+
+
+def join(parts):
+    rows = sum(p.shape[0] for p in parts)
+    return Ints([v for p in parts for v in p.d], (rows, *parts[0].shape[1:]))
+
+
+def rowdot(x, y):
+    return (x * y).row_sums()
 
 
 def fold(x, index, size):

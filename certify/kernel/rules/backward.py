@@ -18,25 +18,43 @@ SLOPE_BITS = 20
 
 
 class Pass:
-    """The state of one backward pass for some rows."""
+    """The state of one backward pass for some rows.
 
-    def __init__(self, arithmetic, plan, bounds, region, bits, hints, first_row):
-        self.a, self.plan, self.bounds, self.region = arithmetic, plan, bounds, region
-        self._bits, self._hints, self._first = bits, hints, first_row
+    ``owner`` names each row's leaf, None when there is one; ``hints`` are (block -> matrices, block -> matrix) with the
+    rows that ``hint_rows`` names.
+    """
+
+    def __init__(self, arithmetic, plan, bounds, region, bits, owner, hints=None, hint_rows=None):
+        self.a, self.plan, self.bounds, self.region, self.owner = arithmetic, plan, bounds, region, owner
+        self._bits, self._hint_rows = bits, hint_rows
+        self._slopes, self._multipliers = ({}, {}) if hints is None else hints
         self._whole: dict[int, object] = {}
         self._fraction: dict[int, object] = {}
         self.constant = None
 
+    def spread(self, v):
+        """A matrix or mask with a row for each leaf as one with a row for each functional."""
+        return self.a.spread(v, self.owner)
+
+    def low(self, b):
+        """Lower bounds of a block for each functional."""
+        return self.spread(self.bounds.lo[b])
+
+    def high(self, b):
+        """Upper bounds of a block for each functional."""
+        return self.spread(self.bounds.hi[b])
+
     def add(self, b, c) -> None:
         """Add C . n_b to the functional."""
+        self._add_shifted(b, c)
+        self.add_constant(self.a.rowdot(c, self.low(b)))
+
+    def _add_shifted(self, b, c) -> None:
+        """Add C . n'_b."""
         self._whole[b] = c if b not in self._whole else self._whole[b] + c
-        self.add_constant(self.dot(c, self.bounds.lo[b]))
 
     def add_constant(self, k) -> None:
         self.constant = k if self.constant is None else self.constant + k
-
-    def dot(self, c, v):
-        return self.a.matmul(c, v.shaped(v.shape[0], 1)).flat()
 
     def take(self, b):
         """Remove block b from the functional; returns C with the functional's C . n'_b, or None."""
@@ -50,17 +68,19 @@ class Pass:
         """Remove block b; returns C with C . n_b (the constant adjusted), or None."""
         c = self.take(b)
         if c is not None:
-            self.add_constant(-self.dot(c, self.bounds.lo[b]))
+            self.add_constant(-self.a.rowdot(c, self.low(b)))
         return c
 
-    def hint(self, b, rows):
+    def hint(self, b):
         """The hinted slopes of block b for these rows: a list of matrices, or None."""
-        if b not in self._hints:
+        if b not in self._slopes:
             return None
-        return [h if h is None else h.rows(self._first, self._first + rows) for h in self._hints[b]]
+        return [h if h is None else h.take_rows(self._hint_rows) for h in self._slopes[b]]
 
     def run(self):
         """Push everything to the inputs; returns the lower bounds, one for each row."""
+        for b, t in self._multipliers.items():
+            self._multiply(b, t.take_rows(self._hint_rows))
         for b in range(len(self.plan.blocks) - 1, -1, -1):
             kind = self.plan.blocks[b].kind
             if kind in ("affine", "pair-affine"):
@@ -75,24 +95,30 @@ class Pass:
                 self._leaf(b)
         return self.constant
 
+    def _multiply(self, b, t) -> None:
+        """T . n' >= sum min(T, 0) (hi - lo), for ANY T: subtract T from the coefficients, add that to the constant."""
+        self._add_shifted(b, -t)
+        self.add_constant(self.a.rowdot(t.negative_part(), self.high(b) - self.low(b)))
+
     def _leaf(self, b):
         c = self.take(b)
         if c is None:
             return
         block = self.plan.blocks[b]
+        lo, hi = self.low(b), self.high(b)
         if block.kind == "input" and block.role == 0:
-            self.add_constant(self.region.support(c, self.bounds.lo[b], self.bounds.hi[b]))
+            self.add_constant(self.region.support(c, self.owner, lo, hi))
         else:
-            self.add_constant(self.dot(c.negative_part(), self.bounds.hi[b] - self.bounds.lo[b]))
+            self.add_constant(self.a.rowdot(c.negative_part(), hi - lo))
 
     def _relation(self, b):
         c = self.take_all(b)
         if c is None:
             return
         low, high = self.bounds.constant(self.plan, b)
-        value = self.dot(c, low)
+        value = self.a.rowdot(c, self.spread(low))
         if self.a.any_true((high - low).differs(0)):
-            value = value + self.dot(c.negative_part(), high - low)
+            value = value + self.a.rowdot(c.negative_part(), self.spread(high - low))
         self.add_constant(value >> self.plan.constant_bits)
         for m, source in self.plan.blocks[b].relation.maps(self._bits):
             pulled = m.pull_below(c)
@@ -104,10 +130,11 @@ class Pass:
             return
         source = self.plan.blocks[b].source
         l, u = self.bounds.lo[source], self.bounds.hi[source]
-        hint = self.hint(b, c.shape[0])
+        hint = self.hint(b)
         if hint is not None:
-            p = hint[0]
-            self.add_constant(line_intercept(self.a, c, p, l, u).row_sums())
+            # Where the coefficient is zero nothing is relaxed, whatever other rows of the chunk do.
+            p = self.a.where(c.differs(0), hint[0], 0)
+            self.add_constant(line_intercept(self.a, c, p, self.spread(l), self.spread(u)).row_sums())
         else:
             p = self._default_relu(c, l, u)
         self.add(source, p)
@@ -115,16 +142,16 @@ class Pass:
     def _default_relu(self, c, l, u):
         """Slopes of the default lines; their intercepts go to the constant."""
         a = self.a
-        p = a.where(l >= 0, c, 0)
-        unstable = a.indices((l < 0) & (u > 0))
-        if not unstable:
+        p = a.where(self.spread(l >= 0), c, 0)
+        some = a.places(self.spread((l < 0) & (u > 0)), c.shape)
+        if not len(some[0]):
             return p
-        cu, lu, uu = c.columns(unstable), l.columns(unstable), u.columns(unstable)
-        above, below = chord(a, lu, uu), a.where(uu > -lu, 1, 0)
-        slopes = a.where(cu >= 0, cu * below, (cu * above) >> SLOPE_BITS)
-        least = a.minimum((-slopes) * lu, (cu - slopes) * uu).negative_part()
-        self.add_constant(least.row_sums())
-        return p.put(unstable, slopes)
+        mine = a.owned(some, self.owner)
+        cs, ls, us = c.at(some), l.at(mine), u.at(mine)
+        slopes = a.where(cs >= 0, cs * a.where(us > -ls, 1, 0), (cs * chord(a, ls, us)) >> SLOPE_BITS)
+        least = a.minimum((-slopes) * ls, (cs - slopes) * us).negative_part()
+        self.add_constant(a.zeros(*c.shape).set(some, least).row_sums())
+        return p.set(some, slopes)
 
 
 def chord(a, l, u):

@@ -17,8 +17,6 @@ Proof: pending (difference_correct).
 
 from __future__ import annotations
 
-from certify.kernel.verdict import require
-
 SLOPE_BITS = 20
 
 
@@ -28,7 +26,7 @@ def enclose(arithmetic, plan, b, bounds, image) -> None:
     delta = block.scale - plan.blocks[block.fine].scale
     a = arithmetic
     lu, uu = bounds.lo[block.fine], bounds.hi[block.fine]
-    lw, uw = picked(a, block, bounds.lo[block.coarse]), picked(a, block, bounds.hi[block.coarse])
+    lw, uw = picked(block, bounds.lo[block.coarse]), picked(block, bounds.hi[block.coarse])
     lo, hi = (lu - uw) << delta, (uu - lw) << delta
     if block.kind == "pair-affine":
         low, high = image(arithmetic, plan, b, bounds)
@@ -36,24 +34,36 @@ def enclose(arithmetic, plan, b, bounds, image) -> None:
     elif block.kind == "pair-relu":
         inner = plan.blocks[block.inner]
         lx = bounds.lo[inner.fine]
-        ly = picked(a, block, bounds.lo[inner.coarse])
+        ly = picked(block, bounds.lo[inner.coarse])
         ld, ud = bounds.lo[block.inner], bounds.hi[block.inner]
         both = (lx >= 0) & (ly >= 0)
         low = a.where(both, ld, ld.negative_part())
         high = a.where(both, ud, ud.positive_part())
-        paired = a.vector([int(i >= 0) for i in block.sigma]) if block.sigma is not None else None
-        if paired is not None:
+        if block.sigma is not None:
+            paired = a.vector([int(i >= 0) for i in block.sigma]).row()
             low, high = a.where(paired > 0, low, lo), a.where(paired > 0, high, hi)
         lo, hi = a.maximum(lo, low), a.minimum(hi, high)
-    require(not a.any_true(hi < lo), "contradiction", block.place, "a lower bound is above an upper one")
     bounds.lo.append(lo)
-    bounds.hi.append(hi)
+    bounds.hi.append(bounds.meet(a, lo, hi, block.place))
     tighten(arithmetic, plan, b, bounds)
 
 
-def picked(arithmetic, block, vector):
+def picked(block, w):
     """S w: the entries of w that sigma picks, zero where it picks none."""
-    return vector if block.sigma is None else vector.take_rows(block.sigma)
+    return w if block.sigma is None else w.gather(block.sigma)
+
+
+def open_entries(plan, b, bounds):
+    """Mask (leaves, size) of the entries of a block whose bounds matter to relus: a sign is open.
+
+    For a difference u - S w: the sign of u or of S w.
+    """
+    block = plan.blocks[b]
+    if not block.kind.startswith("pair-"):
+        return (bounds.lo[b] < 0) & (bounds.hi[b] > 0)
+    f, g = block.fine, block.coarse
+    lw, uw = picked(block, bounds.lo[g]), picked(block, bounds.hi[g])
+    return ((bounds.lo[f] < 0) & (bounds.hi[f] > 0)) | ((lw < 0) & (uw > 0))
 
 
 def tighten(arithmetic, plan, b, bounds) -> None:
@@ -61,7 +71,7 @@ def tighten(arithmetic, plan, b, bounds) -> None:
     a, block = arithmetic, plan.blocks[b]
     delta = block.scale - plan.blocks[block.fine].scale
     f, g = block.fine, block.coarse
-    lw, uw = picked(a, block, bounds.lo[g]), picked(a, block, bounds.hi[g])
+    lw, uw = picked(block, bounds.lo[g]), picked(block, bounds.hi[g])
     ld = a.maximum(bounds.lo[b], (bounds.lo[f] - uw) << delta)
     ud = a.minimum(bounds.hi[b], (bounds.hi[f] - lw) << delta)
     down, up = ld >> delta, -(-ud >> delta)
@@ -70,11 +80,9 @@ def tighten(arithmetic, plan, b, bounds) -> None:
     if block.sigma is None:
         changes.append((g, a.maximum(lw, lu - up), a.minimum(uw, uu - down)))
     for i, lo, hi in changes:
-        place = plan.blocks[i].place
-        require(not a.any_true(hi < lo), "contradiction", place, "a lower bound is above an upper one")
         if a.any_true(lo.differs(bounds.lo[i])):
             bounds.lo[i] = lo
-        bounds.hi[i] = hi
+        bounds.hi[i] = bounds.meet(a, lo, hi, plan.blocks[i].place)
 
 
 def push_direct(state, b) -> None:
@@ -122,8 +130,8 @@ def push_relu_pair(state, b) -> None:
     mine = cw
     if block.sigma is not None:
         paired, owns = (
-            a.vector([int(i >= 0) for i in block.sigma]),
-            a.vector([int(o) for o in owners(block.sigma)]),
+            a.vector([int(i >= 0) for i in block.sigma]).row(),
+            a.vector([int(o) for o in owners(block.sigma)]).row(),
         )
         alone = a.where(paired > 0, 0, c)
         cu = cu + (alone << delta)
@@ -137,57 +145,61 @@ def push_relu_pair(state, b) -> None:
     if a.any_true(left_w.differs(0)):
         state.add(block.coarse, left_w)
 
-    x = bounds.lo[inner.fine], bounds.hi[inner.fine]
-    y = picked(a, block, bounds.lo[inner.coarse]), picked(a, block, bounds.hi[inner.coarse])
-    d = bounds.lo[block.inner], bounds.hi[block.inner]
-    hint = state.hint(b, rows)
+    boxes = [
+        (bounds.lo[inner.fine], bounds.hi[inner.fine]),
+        (picked(block, bounds.lo[inner.coarse]), picked(block, bounds.hi[inner.coarse])),
+        (bounds.lo[block.inner], bounds.hi[block.inner]),
+    ]
+    hint = state.hint(b)
     if hint is not None:
-        zero = a.zeros(rows, block.size)
-        on_x, on_d, on_y = zero, a.where(here, hint[0], 0), a.where(here, hint[1], 0)
-        unstable = list(range(block.size))
+        on_x, on_d, on_y = a.zeros(*c.shape), a.where(here, hint[0], 0), a.where(here, hint[1], 0)
+        some = a.places(here, c.shape)
     else:
-        on_x, on_d, on_y, unstable = _default_slopes(a, au, cd, mine, x, y, d, delta)
-    if unstable:
-        take = lambda m: m.columns(unstable)  # noqa: E731
-        least = intercept(
-            a,
-            take(au + (cd << delta)),
-            take(mine - (cd << delta)),
-            take(on_d),
-            take(on_y),
-            tuple(take(v) for v in x),
-            tuple(take(v) for v in y),
-            tuple(take(v) for v in d),
-            delta,
-            inner.place,
-        )
-        state.add_constant(a.where(take_mask(a, here, unstable), least, 0).row_sums())
+        on_x, on_d, on_y, some = _known_slopes(state, au, cd << delta, cd, mine, boxes, here)
+    if len(some[0]):
+        leaf = a.owned(some, state.owner)
+        x, y, d = ((l.at(leaf), u.at(leaf)) for l, u in boxes)
+        shifted = cd.at(some) << delta
+        alpha, beta = au.at(some) + shifted, mine.at(some) - shifted
+        if hint is not None:
+            slope_d, slope_y = on_d.at(some), on_y.at(some)
+        else:
+            slope_d, slope_y = _default_slopes(a, alpha, beta, x, y, d, delta)
+            on_d, on_y = on_d.set(some, slope_d), on_y.set(some, slope_y)
+        least, possible = intercept(a, alpha, beta, slope_d, slope_y, x, y, d, delta)
+        if not a.all_true(possible):
+            impossible = a.places(~possible, (1, least.shape[0]))[1]
+            bounds.close([0 if state.owner is None else leaf[0][i] for i in impossible], inner.place, _NO_CELL)
+            least = a.where(possible, least, 0)
+        state.add_constant(a.zeros(*c.shape).set(some, least).row_sums())
     state.add(block.inner, on_d)
     state.add(inner.fine, on_x)
     state.add(inner.coarse, scattered(state, block, on_y))
 
 
-def take_mask(a, mask, columns):
-    """Columns of a mask."""
-    return a.where(mask, 1, 0).columns(columns) > 0 if columns else mask
+_NO_CELL = "no sign cell is possible"
 
 
-def _default_slopes(a, au, cd, mine, x, y, d, delta):
-    """(coefficients on x, on d, on y, unstable columns): exact where both signs are known, else the closed form."""
-    (lx, ux), (ly, uy), (ld, ud) = x, y, d
+def _known_slopes(state, au, shifted, cd, mine, boxes, here):
+    """(coefficients on x, on d, on y, the other places): exact where both signs are known."""
+    a = state.a
+    (lx, ux), (ly, uy), _ = boxes
     x_on, y_on = lx >= 0, ly >= 0
-    x_off, y_off = (ux <= 0) & (lx < 0), (uy <= 0) & (ly < 0)
-    shifted = cd << delta
-    both = x_on & y_on
+    known = (x_on | ((ux <= 0) & (lx < 0))) & (y_on | ((uy <= 0) & (ly < 0)))
+    both, only_x, only_y = (a.spread(m, state.owner) for m in (x_on & y_on, x_on & ~y_on, y_on & ~x_on))
     on_d = a.where(both, cd, 0)
-    on_x = a.where(both, au, a.where(x_on, au + shifted, 0))
-    on_y = a.where(both, mine, a.where(y_on, mine - shifted, 0))
-    unstable = a.indices(~((x_on | x_off) & (y_on | y_off)))
-    if not unstable:
-        return on_x, on_d, on_y, unstable
-    take = lambda v: v.columns(unstable)  # noqa: E731
-    alpha, beta = take(au + shifted), take(mine - shifted)
-    lx, ux, ly, uy, ld, ud = (take(v) for v in (lx, ux, ly, uy, ld, ud))
+    on_x = a.where(both, au, a.where(only_x, au + shifted, 0))
+    on_y = a.where(both, mine, a.where(only_y, mine - shifted, 0))
+    # The slopes on d and y of the other places are set by the rule; x is written through d and y there.
+    some = a.places(a.spread(~known, state.owner) & here, au.shape)
+    if not len(some[0]):
+        return on_x, on_d, on_y, some
+    return on_x.set(some, a.zeros(len(some[0]))), on_d, on_y, some
+
+
+def _default_slopes(a, alpha, beta, x, y, d, delta):
+    """(slopes on d, on y) of the closed form, entry by entry."""
+    (lx, ux), (ly, uy), (ld, ud) = x, y, d
     opposite = ((alpha > 0) & (beta < 0)) | ((alpha < 0) & (beta > 0))
     smaller = a.minimum(a.maximum(alpha, -alpha), a.maximum(beta, -beta))
     joint = a.where(opposite, a.where(alpha > 0, smaller, -smaller), 0)
@@ -202,8 +214,7 @@ def _default_slopes(a, au, cd, mine, x, y, d, delta):
     pair = a.where(joint >= 0, joint * d_low, joint * d_high) >> SLOPE_BITS
     slope_d = (p + a.where(together, pair, p_joint)) >> delta
     slope_y = p + q + a.where(together, 0, p_joint + q_joint)
-    zero = a.zeros(alpha.shape[0], len(unstable))
-    return on_x.put(unstable, zero), on_d.put(unstable, slope_d), on_y.put(unstable, slope_y), unstable
+    return slope_d, slope_y
 
 
 def _line_slopes(a, l, u):
@@ -226,8 +237,8 @@ def _difference_slopes(a, ld, ud):
     return low, a.where(crossing, high, a.where(ld >= 0, one, 0))
 
 
-def intercept(a, alpha, beta, on_d, on_y, x, y, d, delta, place):
-    """r of the pair rule, entrywise; rejects when no sign cell is possible."""
+def intercept(a, alpha, beta, on_d, on_y, x, y, d, delta):
+    """(r of the pair rule, whether any sign cell is possible), entry by entry."""
     p = on_d << delta
     q = on_y - p
     least, possible = None, None
@@ -236,8 +247,6 @@ def intercept(a, alpha, beta, on_d, on_y, x, y, d, delta, place):
             lx, ux = _half(x, sx)
             ly, uy = _half(y, sy)
             open_ = (lx <= ux) & (ly <= uy) & (((lx - uy) << delta) <= d[1]) & (((ux - ly) << delta) >= d[0])
-            if not a.any_true(open_):
-                continue
             c1 = alpha - p if sx else -p
             c2 = beta - q if sy else -q
             both = c1 + c2
@@ -251,8 +260,7 @@ def intercept(a, alpha, beta, on_d, on_y, x, y, d, delta, place):
                 better = a.where(possible, a.minimum(least, value), value)
                 least = a.where(open_, better, least)
                 possible = possible | open_
-    require(possible is not None and a.all_true(possible), "contradiction", place, "no sign cell is possible")
-    return least
+    return least, possible
 
 
 def _half(bounds, sign):

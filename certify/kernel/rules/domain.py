@@ -122,33 +122,33 @@ def _floor(v, scale):
 
 
 class Region:
-    """One leaf: integer bounds of x in its plan's input unit, the part's ball if any, and the hull for x'."""
+    """Leaves: integer bounds of x in their plan's input unit, a row each, and their parts' balls if they have any."""
 
-    def __init__(self, arithmetic, lo, hi, ball, hull):
-        self._a = arithmetic
-        self.lo, self.hi = arithmetic.vector(lo), arithmetic.vector(hi)
-        self.hull = None if hull is None else (arithmetic.vector(hull[0]), arithmetic.vector(hull[1]))
+    def __init__(self, arithmetic, lo, hi, balls):
+        self._a, self.lo, self.hi = arithmetic, arithmetic.matrix(lo), arithmetic.matrix(hi)
         self._ball = None
-        if ball is not None:
-            norm, below, above, radius = ball
-            self._ball = norm, arithmetic.vector(below), arithmetic.vector(above), radius
+        if balls[0] is not None:
+            below, above = (arithmetic.matrix([b[k] for b in balls]) for k in (1, 2))
+            self._ball = balls[0][0], below, above, arithmetic.vector([b[3] for b in balls])
 
-    def support(self, c, lo, hi):
-        """A lower bound of C . (n - lo) over the leaf, for each row of C; lo <= n <= hi are proved bounds."""
-        box = _dot(self._a, c.negative_part(), hi - lo)
+    def support(self, c, owner, lo, hi):
+        """A lower bound of C . (n - lo), for each row of C, over the leaf that ``owner`` names.
+
+        lo <= n <= hi are proved bounds of the leaf, or one row of them for all.
+        """
+        a = self._a
+        box = a.rowdot(c.negative_part(), hi - lo)
         if self._ball is None:
             return box
         norm, below, above, radius = self._ball
-        centre = _dot(self._a, c, below - lo) + _dot(self._a, c.negative_part(), above - below)
+        if owner is not None:
+            below, above, radius = below.take_rows(owner), above.take_rows(owner), radius.gather(owner)
+        centre = a.rowdot(c, below - lo) + a.rowdot(c.negative_part(), above - below)
         if norm == "l1":
             sizes = [max(r.largest(), -r.smallest()) for r in _each(c)]
         else:
             sizes = [_ceil_sqrt(v) for v in (c * c).row_sums().tolist()]
-        return self._a.maximum(box, centre - self._a.vector([radius * s for s in sizes]))
-
-
-def _dot(arithmetic, c, v):
-    return arithmetic.matmul(c, v.shaped(v.shape[0], 1)).flat()
+        return a.maximum(box, centre - radius * a.vector(sizes))
 
 
 def _each(c):

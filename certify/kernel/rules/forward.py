@@ -10,23 +10,18 @@ rules/difference.py. Rejects with: contradiction. Spec: rules.md#forward. Proof:
 
 from __future__ import annotations
 
-from certify.kernel.verdict import require
 
-
-def enclose(arithmetic, plan, b, bounds, region) -> None:
-    """Append the forward bounds of block b."""
+def enclose(arithmetic, plan, b, bounds) -> None:
+    """Append the forward bounds of a relu, free or affine block."""
     block = plan.blocks[b]
-    if block.kind == "input":
-        lo, hi = (region.lo, region.hi) if block.role == 0 else region.hull
-    elif block.kind == "relu":
+    if block.kind == "relu":
         lo, hi = bounds.lo[block.source].positive_part(), bounds.hi[block.source].positive_part()
     elif block.kind == "free":
         lo, hi = bounds.lo[block.source], bounds.hi[block.source]
     else:
         lo, hi = image(arithmetic, plan, b, bounds)
-    require(not arithmetic.any_true(hi < lo), "contradiction", block.place, "a lower bound is above an upper one")
     bounds.lo.append(lo)
-    bounds.hi.append(hi)
+    bounds.hi.append(bounds.meet(arithmetic, lo, hi, block.place))
 
 
 def image(arithmetic, plan, b, bounds):
