@@ -1,6 +1,6 @@
 """Build a network node by node: the only way loaders and coarsenings make graphs.
 
-The builder keeps graphs small without changing a function: identities and trivial selects vanish, chains of
+The builder keeps graphs small without changing a function: identities, added zeros and trivial selects vanish, chains of
 selects compose, a constant added right after a biasless affine node becomes its bias. Everything it does is
 exact: it never adds two floats.
 """
@@ -97,7 +97,12 @@ class Builder:
     def add_constant(
         self, source: int, bias: NDArray[np.floating], repeat: int = 1, name: str = "", private: bool = False
     ) -> int:
-        """value + constant; folded into a biasless affine node that nobody else reads (``private``)."""
+        """value + constant; folded into a biasless affine node that nobody else reads (``private``).
+
+        Adding zeros is no node at all: two files that differ by it keep their layers side by side.
+        """
+        if not bias.any():
+            return source
         node = self.nodes[source]
         if private and source == len(self.nodes) - 1 and isinstance(node, Affine) and node.bias is None:
             self.nodes[source] = Affine(node.size, node.terms, bias, repeat)
