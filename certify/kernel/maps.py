@@ -229,16 +229,26 @@ class ConvShape:
                 out = a.add_positions(out, part, self.c_out, o0, at_out)
         return out
 
-    def _ones(self):
-        per_in, per_out = self.c_in // self.groups, self.c_out // self.groups
-        one = self._a.vector([1] * (per_in * per_out)).shaped(per_out, per_in)
-        return [one] * (self.groups * len(self.offsets))
+    def _ones(self, x, back):
+        """x times a kernel of ones, backwards or forwards: channels are summed first and copied last."""
+        a, g = self._a, self.groups
+        inner, outer = (self.c_in // g, self.p_in), (self.c_out // g, self.p_out)
+        (n_to, p_to), (n_from, p_from) = (inner, outer) if back else (outer, inner)
+        out, everywhere = a.zeros(x.shape[0], g * p_to), list(range(p_from))
+        for k in range(g):
+            channels = a.to_positions(x, g * n_from, k * n_from, (k + 1) * n_from, everywhere)
+            sums = channels.row_sums().shaped(x.shape[0], p_from)
+            for at_in, at_out in self.offsets:
+                there, here = (at_in, at_out) if back else (at_out, at_in)
+                if here:
+                    out = a.add_positions(out, a.to_positions(sums, 1, 0, 1, here), g, k, there)
+        return out.gather([k * p_to + i for k in range(g) for _ in range(n_to) for i in range(p_to)])
 
     def pull_ones(self, c):
-        return self.pull(c, self._ones())
+        return self._ones(c, True)
 
     def push_ones(self, v):
-        return self.push(self._ones(), v)
+        return self._ones(v, False)
 
     def folded(self, lists, sigma, size):
         """Input channels added up by a channelwise sigma."""
