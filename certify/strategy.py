@@ -28,7 +28,8 @@ from certify.provers.blocks import BlockGraph
 from certify.provers.branch import Branching, Evaluated, Piece, split_part, worst_of
 from certify.provers.falsify import Witness, falsify
 from certify.provers.flow import by_scale, corner_of
-from certify.provers.linear import Bounds, Trace, bound_blocks, lower, output_rows, tighten_set
+from certify.provers.forward import Bounds
+from certify.provers.linear import Trace, bound_blocks, lower, output_rows, tighten_set
 from certify.provers.region import Region
 from certify.results import Bracket, Result, Status
 
@@ -82,11 +83,10 @@ class PartState:
 def region_of(domain: Domain, k: int, hull: tuple[Floats, Floats] | None = None) -> Region:
     """Part k as provers see it."""
     lo, hi = domain.bounds(k)
-    hull_lo, hull_hi = hull if hull is not None else (None, None)
     if isinstance(domain, Ball) and domain.kind != "linf":
-        centre, radius = domain.centres[k].astype(np.float64).ravel(), float(domain.radius)
-        return Region(lo, hi, domain.kind, centre, radius, hull_lo, hull_hi)
-    return Region(lo, hi, hull_lo=hull_lo, hull_hi=hull_hi)
+        centre = domain.centres[k].astype(np.float64).ravel()
+        return Region.of(lo, hi, domain.kind, centre, float(domain.radius), hull)
+    return Region.of(lo, hi, hull=hull)
 
 
 def prove(claim: Claim, budget: float | str = "30s", *, progress: Listener | None = None, seed: int = 0) -> Result:
@@ -193,7 +193,7 @@ class _Search:
         seen, worst, trace = self._evaluate(bounds, k)
         part.upper, part.tree = seen.upper, Piece(part.region, seen, 0)
         self._interval = max(self._interval, self._apart(bounds, k))
-        part.starts = corner_of(self._graph, bounds, trace)[0][None]
+        part.starts = corner_of(self._graph, bounds, trace)[0]
         if seen.upper > self._flow_upper:
             self._flow_upper = seen.upper
             self._flow = by_scale(self._graph, bounds, worst)
@@ -205,18 +205,18 @@ class _Search:
         worst_value = -math.inf
         for r in self._q.rows(k):
             rows = output_rows(self._graph, None if r.on_f is None else -r.on_f, None if r.on_g is None else -r.on_g)
-            some = -lower(self._graph, bounds, rows)
+            some = -lower(self._graph, bounds, rows)[0]
             uppers.append(some)
             i = int(some.argmax())
             if some[i] > worst_value:
                 worst_value, worst = float(some[i]), {b: c[i : i + 1] for b, c in rows.items()}
         trace = Trace()
-        lower(self._graph, bounds, worst, trace)
+        lower(self._graph, bounds, worst, trace=trace)
         score = np.zeros(self._q.domain.n)
         for b, c in trace.at_input.items():
             if self._graph.blocks[b].kind == "input" and self._graph.blocks[b].role == 0:
                 score = np.abs(c[0])
-        span = bounds.region.hi - bounds.region.lo
+        span = (bounds.region.hi - bounds.region.lo)[0]
         wide = np.array([(b - a).max() for a, b in zip(bounds.lo, bounds.hi, strict=True)])
         size = np.array([max(np.abs(a).max(), np.abs(b).max()) for a, b in zip(bounds.lo, bounds.hi, strict=True)])
         upper = self._q.combine(np.concatenate(uppers))
@@ -234,7 +234,7 @@ class _Search:
             v = np.zeros(1)
             for rows, b in ((r.on_f, f), (r.on_g, g)):
                 if rows is not None and b is not None:
-                    v = v + np.maximum(rows, 0) @ bounds.hi[b] + np.minimum(rows, 0) @ bounds.lo[b]
+                    v = v + np.maximum(rows, 0) @ bounds.hi[b][0] + np.minimum(rows, 0) @ bounds.lo[b][0]
             uppers.append(np.broadcast_to(v, len(r.on_f if r.on_f is not None else r.on_g)))  # type: ignore[arg-type]
         return self._q.combine(np.concatenate(uppers))
 

@@ -85,7 +85,7 @@ def split_part(
             break
         _, _, piece = heapq.heappop(heap)
         i = int(piece.seen.score.argmax())
-        low, high = float(piece.region.lo[i]), float(piece.region.hi[i])
+        low, high = float(piece.region.lo[0, i]), float(piece.region.hi[0, i])
         at = low + (high - low) / 2
         if not low < at < high or piece.depth >= MOST_DEPTH:
             break

@@ -15,7 +15,8 @@ import numpy as np
 
 from certify.networks.maps import Floats
 from certify.provers.blocks import BlockGraph
-from certify.provers.linear import Bounds, Trace, lower, picked
+from certify.provers.forward import Bounds, picked
+from certify.provers.linear import Trace, lower
 
 
 def by_scale(graph: BlockGraph, bounds: Bounds, rows: dict[int, Floats]) -> dict[str, float]:
@@ -24,17 +25,17 @@ def by_scale(graph: BlockGraph, bounds: Bounds, rows: dict[int, Floats]) -> dict
     The values sum to the float upper bound, that is to -(lower bound of the rows).
     """
     trace = Trace()
-    bound = -float(lower(graph, bounds, rows, trace)[0])
+    bound = -float(lower(graph, bounds, rows, trace=trace)[0, 0])
     values = _values_at(graph, bounds, trace)
     shares: dict[str, float] = {}
     for b, c in sorted(trace.taken.items()):
         block = graph.blocks[b]
         if not block.is_pair:
             continue
-        here = float((c @ values[b])[0])
+        here = float((c @ values[b][0])[0])
         for (taker, target), passed in trace.passed.items():
             if taker == b and graph.blocks[target].is_pair:
-                here -= float((passed @ values[target])[0])
+                here -= float((passed @ values[target][0])[0])
         if block.kind == "pair-relu":
             continue
         shares[block.name] = shares.get(block.name, 0.0) - here
@@ -43,7 +44,7 @@ def by_scale(graph: BlockGraph, bounds: Bounds, rows: dict[int, Floats]) -> dict
 
 
 def corner_of(graph: BlockGraph, bounds: Bounds, trace: Trace) -> tuple[Floats, Floats | None]:
-    """x* and x'* where the pass of one row attains its value."""
+    """x* and x'* (rows, n) where the pass of some rows on one region attains its values."""
     r = bounds.region
     x, x2 = (r.lo + r.hi) / 2, None
     for b, c in trace.at_input.items():
@@ -51,29 +52,34 @@ def corner_of(graph: BlockGraph, bounds: Bounds, trace: Trace) -> tuple[Floats, 
         if block.kind != "input":
             continue
         if block.role == 0:
-            x = r.minimiser(c[0])
+            x = r.minimiser(c, np.zeros(len(c), dtype=np.intp))
         else:
-            x2 = np.where(c[0] >= 0, bounds.lo[b], bounds.hi[b])
+            x2 = np.where(c >= 0, bounds.lo[b], bounds.hi[b])
     return x, x2
 
 
 def _values_at(graph: BlockGraph, bounds: Bounds, trace: Trace) -> list[Floats]:
-    """The true value of every block at x* (and x'*); free blocks take the end of their range that the row prefers."""
+    """The true values (rows, size) of every block at x* (and x'*).
+
+    Free blocks take the end of their range that the row prefers.
+    """
     x, x2 = corner_of(graph, bounds, trace)
     out: list[Floats] = []
     for i, b in enumerate(graph.blocks):
         if b.is_pair:
             out.append(out[b.fine] - picked(b, out[b.coarse]))
         elif b.kind == "input":
-            out.append(x if b.role == 0 else (x if x2 is None else x2))
+            out.append(x if b.role == 0 or x2 is None else x2)
         elif b.kind == "relu":
             out.append(np.maximum(out[b.source], 0))
         elif b.kind == "free":
             c = trace.at_input.get(i)
-            out.append(out[b.source] if c is None else np.where(c[0] >= 0, bounds.lo[i], bounds.hi[i]))
+            out.append(out[b.source] if c is None else np.where(c >= 0, bounds.lo[i], bounds.hi[i]))
         else:
-            v = np.zeros(b.size) if b.bias is None else b.bias.copy()
+            v = np.zeros((len(x), b.size))
+            if b.bias is not None:
+                v += b.bias
             for p in b.pieces:
-                v += p.map.apply(out[p.source][None])[0] * p.scalar
+                v += p.map.apply(out[p.source]) * p.scalar
             out.append(v)
     return out

@@ -1,40 +1,36 @@
-"""Backward linear relaxation (CROWN-style) over a block graph, in float64.
+"""Backward linear relaxation (CROWN-style) over a block graph, for many regions and rows at once, in float64.
 
-The same recursion as the kernel's rules *forward*, *backward* and *difference*, with the same default slopes, so
-that what it finds
-is what a certificate will establish up to rounding. Nothing here is rigorous.
+The same recursion as the kernel's rules *backward* and *difference*, with the same default slopes or the same hints,
+so that what it finds is what a certificate will establish up to rounding. Nothing here is rigorous.
 Sources: Zhang et al. 2018 (arXiv 1811.00866, Theorem 3.2) for the single lines; the pair rule is
 specs/rules.md#difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from certify.networks.maps import Floats
+from certify.networks.maps import Dense, Floats
 from certify.provers.blocks import Block, BlockGraph
-from certify.provers.region import Region
-from certify.provers.relax import pair_intercept, pair_slopes, relu_line
+from certify.provers.forward import Bounds, assume, enclose, open_entries, picked, scattered, tighten_pair
+from certify.provers.hints import Hints, Tightening
+from certify.provers.region import Region, dots, spread
+from certify.provers.relax import Cells, Line, PairLines, Split, line_intercept, pair_intercept
 
+# Coefficients of a block that one pass holds: passes of this size stay in the cache.
 CHUNK = 1 << 18
 
-
-@dataclass
-class Bounds:
-    """Float bounds of every block on one region."""
-
-    region: Region
-    lo: list[Floats] = field(default_factory=list)
-    hi: list[Floats] = field(default_factory=list)
+Owner = NDArray[np.intp]
+Tighten = Mapping[int, "ArrayLike | Tightening | None"]
 
 
 @dataclass
 class Trace:
-    """What one backward pass of a single row did: coefficients on each block when it was taken, and on inputs."""
+    """What a backward pass did: coefficients (rows, size) on each block when it was taken, and on inputs."""
 
     taken: dict[int, Floats] = field(default_factory=dict)
     passed: dict[tuple[int, int], Floats] = field(default_factory=dict)
@@ -57,207 +53,339 @@ def tighten_set(graph: BlockGraph, box: bool) -> set[int]:
 def bound_blocks(
     graph: BlockGraph,
     region: Region,
-    tighten: set[int] | None = None,
+    tighten: Tighten | Iterable[int] | None = None,
+    *,
+    signs: ArrayLike = (),
+    parent: Bounds | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Bounds:
-    """Bounds of all blocks on a region: forward, then backward for ``tighten`` (default: all that pay)."""
-    wanted = tighten_set(graph, region.kind not in ("l2", "l1")) if tighten is None else tighten
+    """Bounds of all blocks on L regions: forward, then backward for the blocks of ``tighten``.
+
+    tighten: block -> None (the entries whose sign is open, region by region), an array of entries, or a Tightening
+        with hints; or a set of blocks; default all that pay.
+    signs: rows (region, block, entry, +1 or -1): value >= 0 or <= 0 there, assumed once the block has its interval
+        bounds. Regions that this empties are marked in ``Bounds.empty``.
+    parent: bounds (of L regions or one) known to hold; a certificate's plan does not have them.
+    """
+    if tighten is None:
+        tighten = tighten_set(graph, not region.is_ball)
+    steps: Tighten = tighten if isinstance(tighten, Mapping) else dict.fromkeys(tighten)
+    assumed = np.asarray(signs, dtype=np.intp).reshape(-1, 4)
     bounds = Bounds(region)
     for i, block in enumerate(graph.blocks):
-        _forward(graph, i, bounds)
-        if i in wanted:
-            n = block.size
-            low = lower(graph, bounds, {i: np.concatenate([np.eye(n), -np.eye(n)])})
-            bounds.lo[i] = np.maximum(bounds.lo[i], low[:n])
-            bounds.hi[i] = np.minimum(bounds.hi[i], -low[n:])
-            _repair(bounds, i)
+        enclose(graph, i, bounds)
+        if parent is not None:
+            bounds.meet(i, parent.lo[i], parent.hi[i])
+        if len(assumed):
+            assume(graph, i, bounds, assumed)
+        if i in steps:
+            tighten_block(graph, i, bounds, steps[i])
             if block.is_pair:
-                _tighten_pair(graph, i, bounds)
+                tighten_pair(graph, i, bounds)
         if progress is not None:
             progress(i + 1)
     return bounds
 
 
-def _repair(bounds: Bounds, i: int) -> None:
-    """Bounds that cross by rounding meet in the middle."""
-    bad = bounds.lo[i] > bounds.hi[i]
-    if bad.any():
-        middle = (bounds.lo[i] + bounds.hi[i]) / 2
-        bounds.lo[i] = np.where(bad, middle, bounds.lo[i])
-        bounds.hi[i] = np.where(bad, middle, bounds.hi[i])
-
-
-def _forward(graph: BlockGraph, i: int, bounds: Bounds) -> None:
-    b = graph.blocks[i]
-    if b.kind == "input":
-        r = bounds.region
-        if b.role == 0:
-            lo, hi = r.lo, r.hi
-        else:
-            lo, hi = (r.lo, r.hi) if r.hull_lo is None or r.hull_hi is None else (r.hull_lo, r.hull_hi)
-    elif b.kind == "relu":
-        lo, hi = np.maximum(bounds.lo[b.source], 0), np.maximum(bounds.hi[b.source], 0)
-    elif b.kind == "free":
-        lo, hi = bounds.lo[b.source], bounds.hi[b.source]
-    elif b.kind == "affine":
-        lo, hi = _image(b, bounds)
+def tighten_block(graph: BlockGraph, i: int, bounds: Bounds, step: ArrayLike | Tightening | None = None) -> None:
+    """Intersect the bounds of a block with those of a backward pass on its entries +e and -e."""
+    if isinstance(step, Tightening):
+        n = len(step.rows)
+        if n:
+            unit = np.zeros((n, graph.blocks[i].size))
+            unit[np.arange(n), step.rows] = 1.0
+            low = lower(graph, bounds, {i: np.concatenate([unit, -unit])}, hints=step.hints)
+            region, entry = (v.ravel() for v in np.meshgrid(np.arange(len(bounds)), step.rows, indexing="ij"))
+            _meet_at(bounds, i, region, entry, low[:, :n].ravel(), -low[:, n:].ravel())
+        return
+    if step is None:
+        region, entry = np.nonzero(open_entries(graph, i, bounds))
     else:
-        lo, hi = _forward_pair(graph, b, bounds)
-    bounds.lo.append(lo)
-    bounds.hi.append(hi)
-    if b.is_pair:
-        _repair(bounds, i)
-        _tighten_pair(graph, i, bounds)
+        rows = np.asarray(step, dtype=np.intp)
+        region, entry = (v.ravel() for v in np.meshgrid(np.arange(len(bounds)), rows, indexing="ij"))
+    if not len(region):
+        return
+    low = np.concatenate([_unit_pass(graph, bounds, i, r, e) for r, e in _runs(graph, region, entry)], axis=1)
+    _meet_at(bounds, i, region, entry, low[0], -low[1])
 
 
-def _image(b: Block, bounds: Bounds) -> tuple[Floats, Floats]:
-    middle = np.zeros((1, b.size)) if b.bias is None else b.bias[None].copy()
-    radius = np.zeros((1, b.size))
-    for p in b.pieces:
-        lo, hi = bounds.lo[p.source][None], bounds.hi[p.source][None]
-        middle += p.map.apply((lo + hi) / 2) * p.scalar
-        radius += p.map.magnitude().apply((hi - lo) / 2) * abs(p.scalar)
-    return (middle - radius)[0], (middle + radius)[0]
+def _meet_at(bounds: Bounds, i: int, region: Owner, entry: Owner, lo: Floats, hi: Floats) -> None:
+    low, high = np.full(bounds.lo[i].shape, -np.inf), np.full(bounds.hi[i].shape, np.inf)
+    low[region, entry], high[region, entry] = lo, hi
+    bounds.meet(i, low, high)
 
 
-def picked(b: Block, v: Floats) -> Floats:
-    """S w along the last axis."""
-    return v if b.sigma is None else np.where(b.sigma >= 0, v[..., b.sigma], 0.0)
+def _room(graph: BlockGraph) -> int:
+    return max(2, CHUNK // max(b.size for b in graph.blocks))
 
 
-def scattered(b: Block, c: Floats, size: int) -> Floats:
-    """c S: coefficients on w from coefficients on S w."""
-    if b.sigma is None:
-        return c
-    out = np.zeros((size, len(c)))
-    keep = b.sigma >= 0
-    np.add.at(out, b.sigma[keep], c.T[keep])
-    return np.ascontiguousarray(out.T)
+def _runs(graph: BlockGraph, region: Owner, entry: Owner) -> Iterable[tuple[Owner, Owner]]:
+    step = max(1, _room(graph) // 2)
+    for k in range(0, len(region), step):
+        yield region[k : k + step], entry[k : k + step]
 
 
-def _forward_pair(graph: BlockGraph, b: Block, bounds: Bounds) -> tuple[Floats, Floats]:
-    lo = bounds.lo[b.fine] - picked(b, bounds.hi[b.coarse])
-    hi = bounds.hi[b.fine] - picked(b, bounds.lo[b.coarse])
-    if b.kind == "pair-affine":
-        low, high = _image(b, bounds)
-        return np.maximum(lo, low), np.minimum(hi, high)
-    if b.kind == "pair-relu":
-        inner = graph.blocks[b.inner]
-        ld, ud = bounds.lo[b.inner], bounds.hi[b.inner]
-        both = (bounds.lo[inner.fine] >= 0) & (picked(b, bounds.lo[inner.coarse]) >= 0)
-        low, high = np.where(both, ld, np.minimum(ld, 0)), np.where(both, ud, np.maximum(ud, 0))
-        if b.sigma is not None:
-            low, high = np.where(b.sigma >= 0, low, lo), np.where(b.sigma >= 0, high, hi)
-        return np.maximum(lo, low), np.minimum(hi, high)
-    return lo, hi
+def _unit_pass(graph: BlockGraph, bounds: Bounds, i: int, region: Owner, entry: Owner) -> Floats:
+    """Lower bounds (2, entries) of v_i at entries, and of -v_i."""
+    owner = np.concatenate([region, region])
+    state = Pass(graph, bounds, owner)
+    block = graph.blocks[i]
+    sign = np.repeat([1.0, -1.0], len(entry))
+    both = np.concatenate([entry, entry])
+    if all(isinstance(p.map, Dense) for p in block.pieces) and block.kind in ("affine", "pair-affine"):
+        # The first step by rows of the weights: a product with unit vectors would be most of a short pass.
+        if block.bias is not None:
+            state.constant += sign * block.bias[both]
+        for p in block.pieces:
+            if p.scalar:
+                assert isinstance(p.map, Dense)
+                state.add(p.source, p.map._w[both] * (sign * p.scalar)[:, None])
+        return state.run(i - 1).reshape(2, -1)
+    rows = np.zeros((len(owner), block.size))
+    rows[np.arange(len(owner)), both] = sign
+    state.add(i, rows)
+    return state.run().reshape(2, -1)
 
 
-def _tighten_pair(graph: BlockGraph, i: int, bounds: Bounds) -> None:
-    b = graph.blocks[i]
-    f, g = b.fine, b.coarse
-    lw, uw = picked(b, bounds.lo[g]), picked(b, bounds.hi[g])
-    lu, uu = bounds.lo[f], bounds.hi[f]
-    ld, ud = np.maximum(bounds.lo[i], lu - uw), np.minimum(bounds.hi[i], uu - lw)
-    bounds.lo[i], bounds.hi[i] = ld, ud
-    bounds.lo[f], bounds.hi[f] = np.maximum(lu, lw + ld), np.minimum(uu, uw + ud)
-    if b.sigma is None:
-        bounds.lo[g], bounds.hi[g] = np.maximum(lw, lu - ud), np.minimum(uw, uu - ld)
-    for k in (i, f, g):
-        _repair(bounds, k)
+def lower(
+    graph: BlockGraph,
+    bounds: Bounds,
+    rows: Mapping[int, Floats],
+    hints: Hints | None = None,
+    trace: Trace | None = None,
+) -> Floats:
+    """Lower bounds (L, R) of sum_b rows[b] . v_b over each region.
+
+    rows[b] has shape (R, size of b), the same for all regions, or (L, R, size). With a trace, pass few rows: it keeps
+    the last chunk only.
+    """
+    regions = len(bounds)
+    n = next(iter(rows.values())).shape[-2]
+    flat = {b: np.broadcast_to(c, (regions, n, c.shape[-1])).reshape(-1, c.shape[-1]) for b, c in rows.items()}
+    owner = np.repeat(np.arange(regions), n)
+    wide = None if hints is None else _FlatHints(hints, regions, n)
+    out = np.empty(regions * n)
+    step = _room(graph)
+    for k in range(0, len(out), step):
+        part = slice(k, k + step)
+        mine = owner[part]
+        # Only the regions of this chunk: a single one is served without copies.
+        first, last = int(mine[0]), int(mine[-1]) + 1
+        near = bounds if last - first == regions else bounds.take(slice(first, last))
+        state = Pass(graph, near, mine - first, None if wide is None else wide.take(part), trace)
+        for b, c in flat.items():
+            state.add(b, c[part])
+        out[part] = state.run()
+    return out.reshape(regions, n)
 
 
-def lower(graph: BlockGraph, bounds: Bounds, rows: dict[int, Floats], trace: Trace | None = None) -> Floats:
-    """Lower bounds of sum_b rows[b] . v_b over the region, for each row; rows[b] has shape (R, size of b)."""
-    n = len(next(iter(rows.values())))
-    step = max(1, CHUNK // max(b.size for b in graph.blocks))
-    out = []
-    for first in range(0, n, step):
-        some = {b: c[first : first + step] for b, c in rows.items()}
-        out.append(_Pass(graph, bounds, some, trace).run())
-    return np.concatenate(out)
+class _FlatHints:
+    """Hints with a row for each functional."""
+
+    def __init__(self, hints: Hints, regions: int, rows: int) -> None:
+        found = {b: hints.flat(regions, rows, b) for b in hints.slopes}
+        self.slopes = {b: v for b, v in found.items() if v is not None}
+        self.multipliers = hints.flat_multipliers(regions, rows)
+
+    def take(self, part: slice) -> _FlatHints:
+        out = object.__new__(_FlatHints)
+        out.slopes = {b: tuple(v[part] for v in vs) for b, vs in self.slopes.items()}
+        out.multipliers = {b: t[part] for b, t in self.multipliers.items()}
+        return out
 
 
-class _Pass:
-    def __init__(self, graph: BlockGraph, bounds: Bounds, rows: dict[int, Floats], trace: Trace | None) -> None:
-        self._graph, self._bounds, self._trace = graph, bounds, trace
-        self._c: dict[int, Floats] = {b: c.copy() for b, c in rows.items()}
-        self._constant = np.zeros(len(next(iter(rows.values()))))
+class Pass:
+    """One backward pass for rows that belong to regions (``owner``); ``constant`` gathers the bounds."""
+
+    def __init__(
+        self,
+        graph: BlockGraph,
+        bounds: Bounds,
+        owner: Owner,
+        hints: _FlatHints | None = None,
+        trace: Trace | None = None,
+    ) -> None:
+        self.graph, self.bounds, self.owner = graph, bounds, owner
+        self.constant = np.zeros(len(owner))
+        self.hints, self._trace = hints, trace
+        self._c: dict[int, Floats] = {}
         self._now = -1
 
-    def _add(self, b: int, c: Floats) -> None:
+    def add(self, b: int, c: Floats) -> None:
+        """Add c . v_b to the functionals; c is not written to."""
         self._c[b] = c if b not in self._c else self._c[b] + c
         if self._trace is not None:
             key = (self._now, b)
             self._trace.passed[key] = self._trace.passed.get(key, 0) + c
 
-    def run(self) -> Floats:
-        for i in range(len(self._graph.blocks) - 1, -1, -1):
+    def low(self, b: int) -> Floats:
+        return spread(self.bounds.lo[b], self.owner)
+
+    def high(self, b: int) -> Floats:
+        return spread(self.bounds.hi[b], self.owner)
+
+    def run(self, last: int | None = None) -> Floats:
+        """Push everything to the inputs, from block ``last`` on; returns the lower bounds (rows,)."""
+        if self.hints is not None:
+            for b, t in self.hints.multipliers.items():
+                self.multiply(b, t)
+        for i in range(len(self.graph.blocks) - 1 if last is None else last, -1, -1):
             c = self._c.pop(i, None)
             if c is None:
                 continue
             self._now = i
             if self._trace is not None:
                 self._trace.taken[i] = c
-            b = self._graph.blocks[i]
-            if b.kind in ("affine", "pair-affine"):
-                if b.bias is not None:
-                    self._constant += c @ b.bias
-                for p in b.pieces:
-                    if p.scalar:
-                        self._add(p.source, p.map.pull(c) * p.scalar if p.scalar != 1 else p.map.pull(c))
-            elif b.kind == "relu":
-                lo, hi = self._bounds.lo[b.source], self._bounds.hi[b.source]
-                slope, intercept = relu_line(c, lo, hi)
-                self._constant += intercept.sum(axis=1)
-                self._add(b.source, slope)
-            elif b.kind == "pair-relu":
-                self._pair_relu(b, c)
-            elif b.kind == "pair-direct":
-                self._add(b.fine, c)
-                self._add(b.coarse, -scattered(b, c, self._graph.blocks[b.coarse].size))
-            elif b.kind == "input" and b.role == 0:
-                self._constant += self._bounds.region.support(c)
-                if self._trace is not None:
-                    self._trace.at_input[i] = c
-            else:
-                self._constant += np.maximum(c, 0) @ self._bounds.lo[i] + np.minimum(c, 0) @ self._bounds.hi[i]
-                if self._trace is not None:
-                    self._trace.at_input[i] = c
-        return self._constant
+            self._take(i, self.graph.blocks[i], c)
+        return self.constant
 
-    def _pair_relu(self, b: Block, c: Floats) -> None:
-        inner = self._graph.blocks[b.inner]
-        size_w = self._graph.blocks[b.coarse].size
-        cu = self._c.pop(b.fine, np.zeros_like(c))
-        cw = self._c.pop(b.coarse, np.zeros((len(c), size_w)))
-        here = c != 0
-        mine = cw
+    def multiply(self, b: int, t: Floats) -> None:
+        """T . v >= its minimum over the bounds of block b: subtract T from the coefficients, add that."""
+        self._c[b] = self._c[b] - t if b in self._c else -t
+        self.constant += self.least(b, t)
+
+    def least(self, b: int, c: Floats) -> Floats:
+        """min of c . v over the bounds of block b."""
+        lo, hi = self.bounds.lo[b], self.bounds.hi[b]
+        return dots(np.maximum(c, 0), lo, self.owner) + dots(np.minimum(c, 0), hi, self.owner)
+
+    def _take(self, i: int, b: Block, c: Floats) -> None:
+        if b.kind in ("affine", "pair-affine"):
+            if b.bias is not None:
+                self.constant += c @ b.bias
+            for p in b.pieces:
+                if p.scalar:
+                    self.add(p.source, p.map.pull(c) * p.scalar if p.scalar != 1 else p.map.pull(c))
+        elif b.kind == "relu":
+            self._relu(i, b, c)
+        elif b.kind == "pair-relu":
+            self._pair_relu(i, b, c)
+        elif b.kind == "pair-direct":
+            self.add(b.fine, c)
+            self.add(b.coarse, -scattered(b, c, self.graph.blocks[b.coarse].size))
+        elif b.kind == "input" and b.role == 0:
+            self.constant += self.bounds.region.support(c, self.owner)
+            self._ended(i, c)
+        else:
+            self.constant += self.least(i, c)
+            self._ended(i, c)
+
+    def _ended(self, i: int, c: Floats) -> None:
+        if self._trace is not None:
+            self._trace.at_input[i] = c
+
+    # ---- relu
+
+    def line(self, source: int) -> Line:
+        """The default lines on a block's bounds, (L, size)."""
+        lo, hi = self.bounds.lo, self.bounds.hi
+        return self.bounds.derived("line", source, (source,), lambda: Line.of(lo[source], hi[source]))
+
+    def _relu(self, i: int, b: Block, c: Floats) -> None:
+        hint = None if self.hints is None else self.hints.slopes.get(i)
+        if hint is None:
+            line = self.line(b.source)
+            up, down = np.maximum(c, 0), np.minimum(c, 0)
+            # Below, the default lines pass through the origin.
+            self.constant += dots(down, line.intercept, self.owner)
+            slope = up * spread(line.low, self.owner) + down * spread(line.high, self.owner)
+        else:
+            slope = hint[0]
+            self.constant += line_intercept(c, slope, self.low(b.source), self.high(b.source)).sum(axis=1)
+        self.add(b.source, slope)
+
+    # ---- pairs of relus
+
+    def pair_lines(self, i: int, b: Block) -> PairLines:
+        """The default slopes of a pair on the bounds of its sources, (L, size)."""
+        inner = self.graph.blocks[b.inner]
+
+        def make() -> PairLines:
+            lo, hi = self.bounds.lo, self.bounds.hi
+            y = picked(b, lo[inner.coarse]), picked(b, hi[inner.coarse])
+            return PairLines.of((lo[inner.fine], hi[inner.fine]), y, (lo[b.inner], hi[b.inner]))
+
+        return self.bounds.derived("pair", i, (inner.fine, inner.coarse, b.inner), make)
+
+    def gathered(self, i: int, b: Block, c: Floats) -> tuple[Floats | None, Floats, Floats | None, NDArray[np.bool_]]:
+        """Coefficients (au, cd, mine) on u, d and S w that the pair rule takes over, and where it applies.
+
+        Entries without a coefficient on d, and those that sigma pairs with nothing, are not touched by the rule.
+        """
+        cu, cw = self._c.pop(b.fine, None), self._c.pop(b.coarse, None)
+        here, mine, cd = c != 0, cw, c
         if b.sigma is not None:
             paired = b.sigma >= 0
-            cu = cu + np.where(paired, 0.0, c)
+            cu = np.where(paired, 0.0, c) if cu is None else cu + np.where(paired, 0.0, c)
             here = here & paired
-            mine = np.where(owners(b.sigma), cw[:, np.maximum(b.sigma, 0)], 0.0)
-        mine = np.where(here, mine, 0.0)
-        au, cd = np.where(here, cu, 0.0), np.where(here, c, 0.0)
-        if (cu != au).any():
-            self._add(b.fine, cu - au)
-        left = cw - scattered(b, mine, size_w)
-        if left.any():
-            self._add(b.coarse, left)
-        lo, hi = self._bounds.lo, self._bounds.hi
-        x = lo[inner.fine], hi[inner.fine]
-        y = picked(b, lo[inner.coarse]), picked(b, hi[inner.coarse])
-        d = lo[b.inner], hi[b.inner]
-        on_x, on_d, on_y, unstable = pair_slopes(au, cd, mine, x, y, d)
-        if len(unstable):
-            cut = [(v[0][unstable], v[1][unstable]) for v in (x, y, d)]
-            alpha, beta = (au + cd)[:, unstable], (mine - cd)[:, unstable]
-            r = pair_intercept(alpha, beta, on_d[:, unstable], on_y[:, unstable], *cut)
-            self._constant += np.where(here[:, unstable], r, 0.0).sum(axis=1)
-        self._add(b.inner, on_d)
-        if on_x.any():
-            self._add(inner.fine, on_x)
-        self._add(inner.coarse, scattered(b, on_y, self._graph.blocks[inner.coarse].size))
+            cd = np.where(here, c, 0.0)
+            mine = None if cw is None else np.where(owners(b.sigma), cw[:, np.maximum(b.sigma, 0)], 0.0)
+        au = cu
+        if not here.all():
+            if cu is not None:
+                au = np.where(here, cu, 0.0)
+                if (cu != au).any():
+                    self.add(b.fine, cu - au)
+            mine = None if mine is None else np.where(here, mine, 0.0)
+        if cw is not None and mine is not None and mine is not cw:
+            left = cw - scattered(b, mine, cw.shape[1])
+            if left.any():
+                self.add(b.coarse, left)
+        return au, cd, mine, here
+
+    def _pair_relu(self, i: int, b: Block, c: Floats) -> None:
+        inner = self.graph.blocks[b.inner]
+        au, cd, mine, here = self.gathered(i, b, c)
+        hint = None if self.hints is None else self.hints.slopes.get(i)
+        on_x = None
+        lines = self.pair_lines(i, b)
+        if hint is not None:
+            on_d, on_y = (np.where(here, h, 0.0) for h in hint)
+            alpha = cd if au is None else au + cd
+            beta = -cd if mine is None else mine - cd
+            cell = [(spread(l, self.owner), spread(u, self.owner)) for l, u in lines.cell]
+            r = pair_intercept(alpha, beta, on_d, on_y, *cell)
+            self.constant += np.where(here, r, 0.0).sum(axis=1)
+        else:
+            on_x, on_d, on_y = self._known(lines, au, cd, mine)
+            places, row, col = self.open_places(lines, here)
+            if len(row):
+                at = Cells.at(lines, places)
+                some = cd[row, col]
+                alpha = some if au is None else au[row, col] + some
+                beta = -some if mine is None else mine[row, col] - some
+                p, t = Split.of(alpha, beta, at).slopes()
+                r = pair_intercept(alpha, beta, p, t, at.x, at.y, at.d)
+                self.constant += np.bincount(row, r, minlength=len(c))
+                on_d[row, col], on_y[row, col] = p, t
+                if on_x is not None:
+                    on_x[row, col] = 0.0
+        self.add(b.inner, on_d)
+        if on_x is not None:
+            self.add(inner.fine, on_x)
+        self.add(inner.coarse, scattered(b, on_y, self.graph.blocks[inner.coarse].size))
+
+    def _known(
+        self, lines: PairLines, au: Floats | None, cd: Floats, mine: Floats | None
+    ) -> tuple[Floats | None, Floats, Floats]:
+        """(on x, on d, on y) where both signs are known, exactly; other entries are to be overwritten."""
+        x_on, y_on = lines.x_on, lines.y_on
+        alone_x, alone_y = x_on & ~y_on, y_on & ~x_on
+        on_d = cd * spread(x_on & y_on, self.owner)
+        on_x = None if au is None else au * spread(x_on, self.owner)
+        if (alone_x & lines.known).any():
+            only = cd * spread(alone_x, self.owner)
+            on_x = only if on_x is None else on_x + only
+        on_y = np.zeros_like(cd) if mine is None else mine * spread(y_on, self.owner)
+        if (alone_y & lines.known).any():
+            on_y -= cd * spread(alone_y, self.owner)
+        return on_x, on_d, on_y
+
+    def open_places(self, lines: PairLines, here: NDArray[np.bool_]) -> tuple[Owner, Owner, Owner]:
+        """Where the rule needs an intercept: flat places in (L, size), rows and columns of the coefficients."""
+        row, col = np.nonzero(here & spread(~lines.known, self.owner))
+        places = col if len(lines.known) == 1 else self.owner[row] * lines.known.shape[1] + col
+        return places, row, col
 
 
 def owners(sigma: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -1,10 +1,13 @@
 """Linear lower bounds of ReLU terms: one neuron, and a pair of neurons with a bounded difference.
 
-For one neuron: c relu(x) >= p x + r on [l, u]. For a pair: alpha relu(x) + beta relu(y) >= p x + q y + r on
-{x in [lx,ux], y in [ly,uy], x - y in [ld,ud]}, for any slopes, with r by sign cells (specs/rules.md#difference).
+For one neuron: c relu(x) >= p x + r on [l, u]. For a pair: alpha relu(x) + beta relu(y) >= P d + T y + r on
+{x in [lx,ux], y in [ly,uy], d = x - y in [ld,ud]}, for any slopes, with r by sign cells (specs/rules.md#difference).
+Everything is entrywise.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,59 +15,52 @@ from numpy.typing import NDArray
 from certify.networks.maps import Floats
 
 Interval = tuple[Floats, Floats]
+Mask = NDArray[np.bool_]
 
 
-def relu_line(c: Floats, l: Floats, u: Floats) -> tuple[Floats, Floats]:
-    """(slope, intercept), both (rows, n): exact where the sign is known, else chord above and 0 or 1 below."""
-    unstable = (l < 0) & (u > 0)
-    width = np.where(unstable, u - l, 1.0)
-    chord = np.where(unstable, u / width, l >= 0)
-    below = np.where(unstable, u > -l, l >= 0)
-    slope = np.where(c >= 0, c * below, c * chord)
-    least = np.minimum(np.minimum(-slope * l, (c - slope) * u), 0.0)
-    return slope, np.where(unstable, least, 0.0)
+@dataclass(frozen=True, eq=False)
+class Line:
+    """The default lines of relu on [l, u]: slopes below (0 or 1) and above (the chord), and the chord's intercept."""
+
+    low: Floats
+    high: Floats
+    intercept: Floats
+    open: Mask
+
+    @staticmethod
+    def of(l: Floats, u: Floats) -> Line:
+        unstable = (l < 0) & (u > 0)
+        on = (l >= 0).astype(np.float64)
+        chord = np.maximum(u, 0) / np.where(unstable, u - l, 1.0)
+        low = np.where(unstable, u > -l, on)
+        return Line(low, np.where(unstable, chord, on), np.where(unstable, -chord * l, 0.0), unstable)
 
 
-def pair_slopes(
-    au: Floats, cd: Floats, mine: Floats, x: Interval, y: Interval, d: Interval
-) -> tuple[Floats, Floats, Floats, NDArray[np.intp]]:
-    """Coefficients on x, on d = x - y and on y (rows, n), and the columns that need an intercept.
-
-    The functional is au relu(x) + cd (relu(x) - relu(y)) + mine relu(y). Exact where both signs are known.
-    """
-    (lx, ux), (ly, uy), (ld, ud) = x, y, d
-    x_on, y_on = lx >= 0, ly >= 0
-    known = (x_on | (ux <= 0)) & (y_on | (uy <= 0))
-    both = x_on & y_on
-    on_d = np.where(both, cd, 0.0)
-    on_x = np.where(both, au, np.where(x_on, au + cd, 0.0))
-    on_y = np.where(both, mine, np.where(y_on, mine - cd, 0.0))
-    unstable = np.flatnonzero(~known)
-    if not len(unstable):
-        return on_x, on_d, on_y, unstable
-    lx, ux, ly, uy, ld, ud = (v[unstable] for v in (lx, ux, ly, uy, ld, ud))
-    alpha, beta = (au + cd)[:, unstable], (mine - cd)[:, unstable]
-    joint = np.where(alpha * beta < 0, np.sign(alpha) * np.minimum(np.abs(alpha), np.abs(beta)), 0.0)
-    rest_x, rest_y = alpha - joint, beta + joint
-    (x_low, x_high), (y_low, y_high) = _line_slopes(lx, ux), _line_slopes(ly, uy)
-    d_low, d_high = _difference_slopes(ld, ud)
-    p = np.where(rest_x >= 0, rest_x * x_low, rest_x * x_high)
-    q = np.where(rest_y >= 0, rest_y * y_low, rest_y * y_high)
-    together = (lx < 0) & (ux > 0) & (ly < 0) & (uy > 0)
-    p_joint = np.where(joint >= 0, joint * x_low, joint * x_high)
-    q_joint = np.where(joint <= 0, -joint * y_low, -joint * y_high)
-    pair = np.where(joint >= 0, joint * d_low, joint * d_high)
-    on_x[:, unstable] = 0.0
-    on_d[:, unstable] = p + np.where(together, pair, p_joint)
-    on_y[:, unstable] = p + q + np.where(together, 0.0, p_joint + q_joint)
-    return on_x, on_d, on_y, unstable
+def line_intercept(c: Floats, p: Floats, l: Floats, u: Floats) -> Floats:
+    """min over x in [l, u] of c relu(x) - p x."""
+    least = np.minimum(c * np.maximum(l, 0) - p * l, c * np.maximum(u, 0) - p * u)
+    return np.where((l < 0) & (u > 0), np.minimum(least, 0), least)
 
 
-def _line_slopes(l: Floats, u: Floats) -> Interval:
-    unstable = (l < 0) & (u > 0)
-    on = (l >= 0).astype(np.float64)
-    chord = np.maximum(u, 0) / np.where(unstable, u - l, 1.0)
-    return np.where(unstable, u > -l, on).astype(np.float64), np.where(unstable, chord, on)
+@dataclass(frozen=True, eq=False)
+class PairLines:
+    """The default slopes of a pair: lines of relu(x) and relu(y), and of relu(x) - relu(y) in d (low, high)."""
+
+    x: Line
+    y: Line
+    d_low: Floats
+    d_high: Floats
+    x_on: Mask
+    y_on: Mask
+    known: Mask
+    together: Mask
+    cell: tuple[Interval, Interval, Interval]
+
+    @staticmethod
+    def of(x: Interval, y: Interval, d: Interval) -> PairLines:
+        a, b = Line.of(*x), Line.of(*y)
+        low, high = _difference_slopes(*d)
+        return PairLines(a, b, low, high, x[0] >= 0, y[0] >= 0, ~(a.open | b.open), a.open & b.open, (x, y, d))
 
 
 def _difference_slopes(ld: Floats, ud: Floats) -> Interval:
@@ -74,19 +70,78 @@ def _difference_slopes(ld: Floats, ud: Floats) -> Interval:
     return low, np.where(crossing, ud / width, np.where(ld >= 0, 1.0, 0.0))
 
 
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Pairs at chosen places, flat: their bounds, and the factors of their default slopes."""
+
+    x: Interval
+    y: Interval
+    d: Interval
+    x_low: Floats
+    x_high: Floats
+    y_low: Floats
+    y_high: Floats
+    d_low: Floats
+    d_high: Floats
+    together: Mask
+
+    @staticmethod
+    def at(lines: PairLines, places: NDArray[np.intp]) -> Cells:
+        """Gather region entries (flat indices into (L, size))."""
+
+        def get(v: Floats) -> Floats:
+            return np.take(v, places)
+
+        x, y, d = ((get(l), get(u)) for l, u in lines.cell)
+        return Cells(
+            x, y, d, get(lines.x.low), get(lines.x.high), get(lines.y.low), get(lines.y.high),
+            get(lines.d_low), get(lines.d_high), np.take(lines.together, places),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """alpha relu(x) + beta relu(y) parted into joint (relu(x) - relu(y)) and rests, with the factors of each part.
+
+    P = fx rest_x + fd joint and T = fx rest_x + fy rest_y + fo joint.
+    """
+
+    joint: Floats
+    rest_x: Floats
+    rest_y: Floats
+    fx: Floats
+    fy: Floats
+    fd: Floats
+    fo: Floats
+
+    @staticmethod
+    def of(alpha: Floats, beta: Floats, at: Cells) -> Split:
+        opposite = alpha * beta < 0
+        smaller = np.minimum(np.abs(alpha), np.abs(beta))
+        joint = np.where(opposite, np.where(alpha > 0, smaller, -smaller), 0.0)
+        rest_x, rest_y = alpha - joint, beta + joint
+        up = joint >= 0
+        fx, fy = np.where(rest_x >= 0, at.x_low, at.x_high), np.where(rest_y >= 0, at.y_low, at.y_high)
+        single_x, single_y = np.where(up, at.x_low, at.x_high), np.where(up, at.y_high, at.y_low)
+        fd = np.where(at.together, np.where(up, at.d_low, at.d_high), single_x)
+        fo = np.where(at.together, 0.0, single_x - single_y)
+        return Split(joint, rest_x, rest_y, fx, fy, fd, fo)
+
+    def slopes(self) -> tuple[Floats, Floats]:
+        """(P, T): the default slopes on d and on y."""
+        p = self.fx * self.rest_x
+        return p + self.fd * self.joint, p + self.fy * self.rest_y + self.fo * self.joint
+
+
 def pair_intercept(
     alpha: Floats, beta: Floats, on_d: Floats, on_y: Floats, x: Interval, y: Interval, d: Interval
 ) -> Floats:
-    """r for the slopes p = on_d, q = on_y - on_d, entrywise (rows, n)."""
+    """r for the slopes P = on_d on d and T = on_y on y."""
     p, q = on_d, on_y - on_d
     least = np.full(alpha.shape, np.inf)
     for sx in (0, 1):
         for sy in (0, 1):
-            lx, ux = (np.maximum(x[0], 0), x[1]) if sx else (x[0], np.minimum(x[1], 0))
-            ly, uy = (np.maximum(y[0], 0), y[1]) if sy else (y[0], np.minimum(y[1], 0))
-            open_ = (lx <= ux) & (ly <= uy) & (lx - uy <= d[1]) & (ux - ly >= d[0])
-            if not open_.any():
-                continue
+            lx, ux, ly, uy, open_ = _sign_cell(sx, sy, x, y, d)
             c1, c2 = (alpha - p if sx else -p), (beta - q if sy else -q)
             both = c1 + c2
             value = np.maximum(
@@ -94,9 +149,49 @@ def pair_intercept(
                 np.maximum(_inf(both, ly, uy) + _inf(c1, *d), _inf(both, lx, ux) + _inf(-c2, *d)),
             )
             least = np.where(open_, np.minimum(least, value), least)
-    # A column whose bounds cross by rounding has no open cell: any finite value is as good.
+    # A pair whose bounds cross by rounding has no open cell: any finite value is as good.
     return np.where(np.isfinite(least), least, 0.0)
+
+
+def _sign_cell(sx: int, sy: int, x: Interval, y: Interval, d: Interval) -> tuple[Floats, Floats, Floats, Floats, Mask]:
+    lx, ux = (np.maximum(x[0], 0), x[1]) if sx else (x[0], np.minimum(x[1], 0))
+    ly, uy = (np.maximum(y[0], 0), y[1]) if sy else (y[0], np.minimum(y[1], 0))
+    return lx, ux, ly, uy, (lx <= ux) & (ly <= uy) & (lx - uy <= d[1]) & (ux - ly >= d[0])
 
 
 def _inf(c: Floats, l: Floats, u: Floats) -> Floats:
     return np.minimum(c * l, c * u)
+
+
+def pair_vertex(
+    alpha: Floats, beta: Floats, on_d: Floats, on_y: Floats, x: Interval, y: Interval, d: Interval
+) -> tuple[Floats, Floats, Floats]:
+    """(r, x*, y*): the intercept, and where alpha relu(x) + beta relu(y) - P d - T y attains it."""
+    p, q = on_d, on_y - on_d
+    least = np.full(alpha.shape, np.inf)
+    at_x, at_y = np.zeros_like(alpha), np.zeros_like(alpha)
+    for sx in (0, 1):
+        for sy in (0, 1):
+            lx, ux, ly, uy, open_ = _sign_cell(sx, sy, x, y, d)
+            if not open_.any():
+                continue
+            c1, c2 = (alpha - p if sx else -p), (beta - q if sy else -q)
+            both = c1 + c2
+            x0, y0 = np.where(c1 >= 0, lx, ux), np.where(c2 >= 0, ly, uy)
+            value = c1 * x0 + c2 * y0
+            # tau = c1: y free on its interval, d at an end of its own; tau = -c2: x free, likewise.
+            y1, d1 = np.where(both >= 0, ly, uy), np.where(c1 >= 0, d[0], d[1])
+            x2, d2 = np.where(both >= 0, lx, ux), np.where(c2 <= 0, d[0], d[1])
+            v1, v2 = both * y1 + c1 * d1, both * x2 - c2 * d2
+            better = v1 > value
+            value = np.where(better, v1, value)
+            x0, y0 = np.where(better, y1 + d1, x0), np.where(better, y1, y0)
+            better = v2 > value
+            value = np.where(better, v2, value)
+            x0, y0 = np.where(better, x2, x0), np.where(better, x2 - d2, y0)
+            better = open_ & (value < least)
+            least = np.where(better, value, least)
+            at_x, at_y = np.where(better, x0, at_x), np.where(better, y0, at_y)
+    # A tie among taus may leave the cell by a direction of zero cost.
+    at_x, at_y = np.clip(at_x, *x), np.clip(at_y, *y)
+    return np.where(np.isfinite(least), least, 0.0), at_x, at_y
