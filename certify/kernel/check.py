@@ -10,6 +10,7 @@ from typing import Any
 
 from certify.kernel.bundle import Bundle
 from certify.kernel.claim import Claim
+from certify.kernel.limits import BATCH
 from certify.kernel.proof import Proof
 from certify.kernel.rendering import render
 from certify.kernel.replay import Replay, room
@@ -49,7 +50,7 @@ def check(path: str, arithmetic: Any, before_replay: Any = None) -> Checked:
 def replay(arithmetic: Any, claim: Any, proof: Any, enforce: bool = True) -> tuple[list[Fraction], int]:
     """Replay every part; returns (exact bound of each part, number of leaves).
 
-    Leaves of one plan that follow each other are replayed together, which changes no value. Without ``enforce`` the
+    Leaves of one plan are replayed together, which changes no value. Without ``enforce`` the
     threshold is not compared: for the elaborator, which asks what would be established.
     """
     labels = claim.labels(arithmetic) if claim.quantity[0] in ("margin", "decision") else None
@@ -71,17 +72,19 @@ def replay(arithmetic: Any, claim: Any, proof: Any, enforce: bool = True) -> tup
 
 
 def _batches(claim, proof, count):
-    """Lists of leaves with one plan, in order; reads the file to its end."""
-    waiting: list[split.Leaf] = []
+    """Lists of leaves with one plan; reads the file to its end. Memory is a few batches, whatever the tree."""
+    waiting: dict[int, list[split.Leaf]] = {}
     for part in range(claim.domain.parts):
         (k,) = proof.lines.numbers("part", 1)
         require(k == part, "part-order", proof.lines.place, f"expected part {part}, found {k}")
         for leaf in split.Tree(proof.lines, claim, proof.plans, part, count).leaves():
-            if waiting and (leaf.plan != waiting[0].plan or len(waiting) >= room(proof.plans[leaf.plan])):
-                yield waiting
-                waiting = []
-            waiting.append(leaf)
-    yield waiting
+            mine = waiting.setdefault(leaf.plan, [])
+            mine.append(leaf)
+            if len(mine) >= room(proof.plans[leaf.plan]):
+                yield waiting.pop(leaf.plan)
+            elif sum(map(len, waiting.values())) >= 2 * BATCH:
+                yield waiting.pop(max(waiting, key=lambda p: len(waiting[p])))
+    yield from waiting.values()
     proof.lines.end()
 
 
