@@ -1,0 +1,93 @@
+"""Processes on this machine: spawned, one BLAS thread each, deaf to the terminal's interrupt.
+
+Spawned rather than forked: a fork of a process with BLAS or torch threads can deadlock. Workers do not run the main
+script again, so a script needs no ``if __name__ == "__main__"`` and may come from stdin; a solve function defined in
+the main script is the exception.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import types
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any
+
+ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")}
+
+
+class _Process(SpawnProcess):
+    """A spawned process whose environment asks for one thread, and which does not know the main script."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        # The environment must be set before the child starts: BLAS reads it when numpy is first imported.
+        before = {k: os.environ.get(k) for k in ONE_THREAD}
+        main = sys.modules["__main__"]
+        os.environ.update(ONE_THREAD)
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            sys.modules["__main__"] = main
+            for k, v in before.items():
+                if v is None:
+                    del os.environ[k]
+                else:
+                    os.environ[k] = v
+
+
+class _Context(SpawnContext):
+    Process = _Process
+
+
+def _start_worker() -> None:
+    # Ctrl-C reaches every process of the terminal's group; the scheduler decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class Processes:
+    """A pool of processes; a fresh one replaces it when a worker dies."""
+
+    name = "processes"
+    shares_memory = False
+
+    def __init__(self, count: int, *, main: bool = False) -> None:
+        """main: whether workers import the main script, for a solve function defined there."""
+        self._count, self._main = count, main
+        self._executor: ProcessPoolExecutor | None = None
+
+    def needs_main(self) -> None:
+        """Have workers import the main script; called before they start."""
+        self._main = True
+
+    def executor(self) -> Executor:
+        if self._executor is None:
+            context = multiprocessing.get_context("spawn") if self._main else _Context()
+            self._executor = ProcessPoolExecutor(self._count, mp_context=context, initializer=_start_worker)
+        return self._executor
+
+    def count(self) -> int:
+        return self._count
+
+    def depth(self) -> int:
+        return 2 * self._count
+
+    def renew(self) -> None:
+        self.close(kill=True)
+
+    def close(self, kill: bool = False) -> None:
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        # The executor has no public way to end running tasks before Python 3.14.
+        workers = list((executor._processes or {}).values())
+        executor.shutdown(wait=not kill, cancel_futures=True)
+        if kill:
+            for w in workers:
+                w.kill()
+            for w in workers:
+                w.join(5)
