@@ -23,6 +23,7 @@ from certify.networks.encode import TensorTable, network_text
 if TYPE_CHECKING:
     from certify.claims import Claim
     from certify.provers.blocks import Block, BlockGraph
+    from certify.provers.linear import Tighten
 
 # Bits of a block's integers, of coefficients (C), of weights (Q) and of constants. 22 + 22 bits keep products of
 # rows with norm below 2^9 in one BLAS call; a final pass has few rows and can afford more.
@@ -55,10 +56,8 @@ class Cut:
 Tree = Leaf | Cut
 
 
-def choose_scales(
-    graph: BlockGraph, magnitude: Sequence[float], span: Sequence[float], width: float, grain: int = 1
-) -> list[int]:
-    """A power-of-two unit for each block; with ``grain`` a multiple of so many bits, so that leaves share plans.
+def choose_scales(graph: BlockGraph, magnitude: Sequence[float], span: Sequence[float], width: float) -> list[int]:
+    """A power-of-two unit for each block.
 
     magnitude, span: the largest absolute bound and the largest width of each block over the regions the plan serves;
     width: the largest width of an input coordinate there. A block gets RANGE_BITS for its width, as far as its
@@ -86,16 +85,13 @@ def choose_scales(
         wide[find(i)] = max(wide[find(i)], span[i])
 
     def fitted(root: int) -> int:
-        return rounded(min(RANGE_BITS - _exponent(wide[root]), MAGNITUDE_BITS - _exponent(size[root])))
+        return min(RANGE_BITS - _exponent(wide[root]), MAGNITUDE_BITS - _exponent(size[root]))
 
     inputs = {find(i) for i, b in enumerate(graph.blocks) if b.kind == "input"}
 
-    def rounded(scale: int) -> int:
-        return scale if grain == 1 else -(-scale // grain) * grain
-
     def node_scale(root: int) -> int:
         if root in inputs:
-            return rounded(INPUT_BITS - _exponent(width) if width > 0 else 2 * INPUT_BITS)
+            return INPUT_BITS - _exponent(width) if width > 0 else 2 * INPUT_BITS
         return fitted(root)
 
     out = []
@@ -117,7 +113,7 @@ def _exponent(v: float) -> int:
 def write_plan(
     graph: BlockGraph,
     scales: Sequence[int],
-    tighten: set[int],
+    steps: Tighten,
     table: TensorTable,
     inner: tuple[int, int] = INNER,
     final: tuple[int, int] = FINAL,
@@ -126,8 +122,8 @@ def write_plan(
     lines = [f"plan {len(graph.blocks)} {inner[1]} {CONSTANT_BITS} 1"]
     for i, b in enumerate(graph.blocks):
         lines.append(_block_line(b, scales[i], table))
-        if i in tighten:
-            lines.append(f"backward {i} {inner[0]} {inner[1]} -1")
+        if i in steps:
+            lines.append(f"backward {i} {inner[0]} {inner[1]} -2")
     lines.append(f"conclude {final[0]} {final[1]}")
     return tuple(lines)
 

@@ -1,6 +1,8 @@
-"""Bisection on input coordinates: best-first, until a goal, a floor or a deadline.
+"""Branch and bound on input coordinates and signs, many regions at a time.
 
-Coverage is by construction, and the kernel checks it again: a cut splits x_i <= m from x_i >= m at a dyadic m.
+A batch of the worst open pieces is cut, all halves are bounded in one pass, and so on until a goal, a floor or a
+deadline. Coverage is by construction, and the kernel checks it again: x_i <= m beside x_i >= m at a dyadic m, v <= 0
+beside v >= 0. What is bounded and how is the caller's.
 """
 
 from __future__ import annotations
@@ -8,101 +10,176 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 
+import numpy as np
+
 from certify.networks.maps import Floats
+from certify.provers.problem import Seen
 from certify.provers.region import Region
 
-MOST_LEAVES = 4000
 MOST_DEPTH = 200
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluated:
-    """What a bound pass says of a region: upper bound, a score for each coordinate (where a cut promises most), the
-    largest
-    magnitude and width in each block and the largest input width (for scales)."""
-
-    upper: float
-    score: Floats
-    magnitude: Floats
-    span: Floats
-    width: float
+BATCH = 256
 
 
 @dataclass(eq=False)
 class Piece:
-    """A node of the tree: a leaf, or a cut with two pieces below it."""
+    """A node of the tree: a leaf with what was seen of it, or a cut of one coordinate with two pieces below it.
+
+    magnitude, span (blocks,): see Seen; width: of the widest input coordinate.
+    """
 
     region: Region
-    seen: Evaluated
-    depth: int
+    upper: float
+    magnitude: Floats
+    span: Floats
+    width: float
+    depth: int = 0
+    score: Floats | None = None
     coordinate: int = -1
     at: Fraction = Fraction(0)
     below: Piece | None = None
     above: Piece | None = None
 
+    @staticmethod
+    def of(region: Region, seen: Seen, depth: int) -> list[Piece]:
+        """A piece for each region of a batch."""
+        width = (region.hi - region.lo).max(axis=1)
+        return [
+            Piece(
+                region.take(i),
+                float(seen.upper[i]),
+                seen.magnitude[i],
+                seen.span[i],
+                float(width[i]),
+                depth,
+                seen.score[i],
+            )
+            for i in range(len(region))
+        ]
+
     @property
     def is_leaf(self) -> bool:
         return self.below is None
 
-    def leaves(self) -> list[Piece]:
+    def leaves(self) -> Iterator[Piece]:
         """The leaves in prefix order."""
-        out, stack = [], [self]
+        stack = [self]
         while stack:
             p = stack.pop()
             if p.below is None or p.above is None:
-                out.append(p)
+                yield p
             else:
                 stack += [p.above, p.below]
-        return out
 
 
 @dataclass(frozen=True)
-class Branching:
-    """When to stop: every leaf at most ``goal``, the worst within 1 % of ``floor`` (a witness), or the deadline."""
+class Stop:
+    """When to stop: every leaf at most ``goal``, or (without one) the worst within 1 % of ``floor``; time; leaves."""
 
     goal: float | None
     floor: float
     deadline: float
+    most_leaves: int = 20_000
+
+    def target(self) -> float:
+        """A piece at most this good needs no further cut."""
+        return self.goal if self.goal is not None else self.floor + 0.01 * abs(self.floor)
 
 
-def split_part(
-    root: Piece,
-    evaluate: Callable[[Region], Evaluated],
-    stop: Branching,
-    progress: Callable[[int, float], None] | None = None,
-) -> Piece:
-    """Grow the tree below ``root``; returns it. ``progress`` gets the number of leaves and the worst upper bound."""
-    count = 0
-    heap: list[tuple[float, int, Piece]] = [(-root.seen.upper, count, root)]
-    while heap:
-        worst = -heap[0][0]
-        done = worst <= stop.goal if stop.goal is not None else worst <= stop.floor + 0.01 * abs(stop.floor)
-        if done or len(heap) >= MOST_LEAVES or time.perf_counter() > stop.deadline:
-            break
-        _, _, piece = heapq.heappop(heap)
-        i = int(piece.seen.score.argmax())
-        low, high = float(piece.region.lo[0, i]), float(piece.region.hi[0, i])
-        at = low + (high - low) / 2
-        if not low < at < high or piece.depth >= MOST_DEPTH:
-            break
-        regions = piece.region.cut(i, at)
-        piece.coordinate, piece.at = i, Fraction(at)
-        children = []
-        for region in regions:
-            child = Piece(region, evaluate(region), piece.depth + 1)
-            count += 1
-            heapq.heappush(heap, (-child.seen.upper, count, child))
-            children.append(child)
-        piece.below, piece.above = children
-        if progress is not None:
-            progress(len(heap), -heap[0][0])
-    return root
+@dataclass(eq=False)
+class Frontier:
+    """The tree below a root, its open leaves worst first, and how long evaluation takes."""
+
+    root: Piece
+    open: list[tuple[float, int, Piece]] = field(default_factory=list)
+    count: int = 1
+    _order: int = 0
+    _stuck: float = -math.inf
+
+    def __post_init__(self) -> None:
+        self._push(self.root)
+
+    @property
+    def upper(self) -> float:
+        """The largest bound of a leaf that is open or cannot be cut further."""
+        return max(self._stuck, -self.open[0][0] if self.open else -math.inf)
+
+    def bound(self) -> float:
+        """The largest bound of any leaf."""
+        return max((p.upper for p in self.root.leaves()), default=-math.inf)
+
+    def _push(self, piece: Piece) -> None:
+        self._order += 1
+        heapq.heappush(self.open, (-piece.upper, self._order, piece))
+
+    def grow(
+        self, evaluate: Callable[[Region], Seen], stop: Stop, progress: Callable[[int, float], None] | None = None
+    ) -> None:
+        """Cut until ``stop`` says so. ``progress`` gets the number of leaves and the worst upper bound."""
+        target, size, seconds = stop.target(), 1, 0.0
+        while self.open and -self.open[0][0] > target and self.count < stop.most_leaves:
+            if time.perf_counter() + seconds > stop.deadline:
+                return
+            started = time.perf_counter()
+            taken = self._take(target, min(size, BATCH), stop.goal is None)
+            if not taken:
+                return
+            self._cut(taken, evaluate)
+            # A batch twice as large takes at most twice as long.
+            seconds = (time.perf_counter() - started) * (2 if size < BATCH else 1)
+            size *= 2
+            if progress is not None:
+                progress(self.count, self.upper)
+
+    def _take(self, target: float, size: int, anytime: bool) -> list[Piece]:
+        """The worst pieces; of an anytime bound only those that are far from the target, others may never matter."""
+        worst = -self.open[0][0]
+        least = worst - 0.5 * (worst - target) if anytime and math.isfinite(target) else target
+        taken: list[Piece] = []
+        while self.open and len(taken) < size and -self.open[0][0] > least:
+            piece = heapq.heappop(self.open)[2]
+            if piece.depth >= MOST_DEPTH or not _can_cut(piece):
+                self._stuck = max(self._stuck, piece.upper)
+                continue
+            taken.append(piece)
+        return taken
+
+    def _cut(self, taken: list[Piece], evaluate: Callable[[Region], Seen]) -> None:
+        halves: list[Region] = []
+        for p in taken:
+            i = _coordinate(p)
+            at = _middle(p, i)
+            p.coordinate, p.at = i, Fraction(at)
+            halves.extend(p.region.cut(i, at))
+        both = Region.join(halves)
+        found = Piece.of(both, evaluate(both), 0)
+        for k, p in enumerate(taken):
+            p.below, p.above = found[2 * k], found[2 * k + 1]
+            p.score = None
+            for child in (p.below, p.above):
+                child.depth = p.depth + 1
+                self._push(child)
+        self.count += len(taken)
 
 
-def worst_of(root: Piece) -> float:
-    """The largest upper bound of a tree's leaves."""
-    return max((p.seen.upper for p in root.leaves()), default=-math.inf)
+def _coordinate(p: Piece) -> int:
+    assert p.score is not None
+    return int(p.score.argmax())
+
+
+def _middle(p: Piece, i: int) -> float:
+    low, high = float(p.region.lo[0, i]), float(p.region.hi[0, i])
+    return low + (high - low) / 2
+
+
+def _can_cut(p: Piece) -> bool:
+    i = _coordinate(p)
+    return float(p.region.lo[0, i]) < _middle(p, i) < float(p.region.hi[0, i])
+
+
+def moving(region: Region) -> int:
+    """How many coordinates of a region have any width."""
+    return int(np.count_nonzero(region.hi[0] > region.lo[0]))

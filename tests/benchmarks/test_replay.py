@@ -18,7 +18,7 @@ from certify.kernel.claim import Claim as KernelClaim
 from certify.kernel.proof import Proof
 from certify.models import path
 from certify.provers.linear import bound_blocks, lower, output_rows
-from certify.strategy import build_graph, region_of
+from certify.provers.problem import build_graph, region_of
 
 
 def median(run, times: int = 5) -> float:

@@ -1,0 +1,79 @@
+"""From trees of bounded pieces to a certificate: which leaves share a plan, and in which units.
+
+Leaves of one plan are replayed by the kernel together, so plans are few: one for all whole parts, one for each
+three octaves of width among the leaves of cut parts, one for each leaf with hints of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from certify.certificate import Certificate
+from certify.claims import Claim
+from certify.elaborate import Cut, Leaf, Tree, choose_scales, write_certificate, write_plan
+from certify.networks.encode import TensorTable
+from certify.provers.branch import Piece
+from certify.provers.problem import Problem
+
+OCTAVES = 3
+
+
+def certificate_of(problem: Problem, claim: Claim, roots: Sequence[Piece]) -> Certificate:
+    """The certificate of a claim from the tree of each part; deterministic bytes."""
+    plans = _Plans(problem, claim, roots)
+    return write_certificate(claim, plans.texts, [plans.tree(p) for p in roots], plans.table)
+
+
+@dataclass
+class _Plans:
+    """Plans made as leaves ask for them."""
+
+    problem: Problem
+    claim: Claim
+    roots: Sequence[Piece]
+    table: TensorTable = field(default_factory=TensorTable)
+    texts: list[tuple[str, ...]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        groups: dict[object, list[Piece]] = {}
+        for root in self.roots:
+            for leaf in root.leaves():
+                groups.setdefault(_group(leaf), []).append(leaf)
+        self._of = {key: self._add(leaves) for key, leaves in groups.items()}
+
+    def _add(self, leaves: list[Piece]) -> int:
+        magnitude = np.max([p.magnitude for p in leaves], axis=0).tolist()
+        span = np.max([p.span for p in leaves], axis=0).tolist()
+        scales = choose_scales(self.problem.graph, magnitude, span, max(p.width for p in leaves))
+        lines = write_plan(self.problem.graph, scales, self.problem.steps, self.table)
+        if lines in self.texts:
+            return self.texts.index(lines)
+        self.texts.append(lines)
+        return len(self.texts) - 1
+
+    def tree(self, root: Piece) -> Tree:
+        """The tree of one part; recursion would be as deep as the splits."""
+        done: dict[int, Tree] = {}
+        stack = [root]
+        while stack:
+            p = stack[-1]
+            if p.below is None or p.above is None:
+                done[id(p)] = Leaf(self._of[_group(p)])
+            elif id(p.below) in done and id(p.above) in done:
+                done[id(p)] = Cut(p.coordinate, p.at, done.pop(id(p.below)), done.pop(id(p.above)))
+            else:
+                stack += [p.above, p.below]
+                continue
+            stack.pop()
+        return done[id(root)]
+
+
+def _group(leaf: Piece) -> object:
+    """What leaves have in common that share a plan."""
+    if leaf.depth == 0:
+        return "whole"
+    return math.frexp(leaf.width)[1] // OCTAVES
