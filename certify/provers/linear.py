@@ -22,7 +22,7 @@ from certify.provers.region import Region, dots, spread
 from certify.provers.relax import Cells, Line, PairLines, Split, line_intercept, pair_intercept
 
 # Coefficients of a block that one pass holds: passes of this size stay in the cache.
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 
 Owner = NDArray[np.intp]
 Tighten = Mapping[int, "ArrayLike | Tightening | None"]
@@ -96,7 +96,7 @@ def tighten_block(graph: BlockGraph, i: int, bounds: Bounds, step: ArrayLike | T
             unit[np.arange(n), step.rows] = 1.0
             low = lower(graph, bounds, {i: np.concatenate([unit, -unit])}, hints=step.hints)
             region, entry = (v.ravel() for v in np.meshgrid(np.arange(len(bounds)), step.rows, indexing="ij"))
-            _meet_at(bounds, i, region, entry, low[:, :n].ravel(), -low[:, n:].ravel())
+            meet_at(bounds, i, region, entry, low[:, :n].ravel(), -low[:, n:].ravel())
         return
     if step is None:
         region, entry = np.nonzero(open_entries(graph, i, bounds))
@@ -106,10 +106,11 @@ def tighten_block(graph: BlockGraph, i: int, bounds: Bounds, step: ArrayLike | T
     if not len(region):
         return
     low = np.concatenate([_unit_pass(graph, bounds, i, r, e) for r, e in _runs(graph, region, entry)], axis=1)
-    _meet_at(bounds, i, region, entry, low[0], -low[1])
+    meet_at(bounds, i, region, entry, low[0], -low[1])
 
 
-def _meet_at(bounds: Bounds, i: int, region: Owner, entry: Owner, lo: Floats, hi: Floats) -> None:
+def meet_at(bounds: Bounds, i: int, region: Owner, entry: Owner, lo: Floats, hi: Floats) -> None:
+    """Intersect the bounds of block i at (region, entry) places."""
     low, high = np.full(bounds.lo[i].shape, -np.inf), np.full(bounds.hi[i].shape, np.inf)
     low[region, entry], high[region, entry] = lo, hi
     bounds.meet(i, low, high)
@@ -163,7 +164,7 @@ def lower(
     n = next(iter(rows.values())).shape[-2]
     flat = {b: np.broadcast_to(c, (regions, n, c.shape[-1])).reshape(-1, c.shape[-1]) for b, c in rows.items()}
     owner = np.repeat(np.arange(regions), n)
-    wide = None if hints is None else _FlatHints(hints, regions, n)
+    wide = None if hints is None else FlatHints(hints, regions, n)
     out = np.empty(regions * n)
     step = _room(graph)
     for k in range(0, len(out), step):
@@ -179,7 +180,7 @@ def lower(
     return out.reshape(regions, n)
 
 
-class _FlatHints:
+class FlatHints:
     """Hints with a row for each functional."""
 
     def __init__(self, hints: Hints, regions: int, rows: int) -> None:
@@ -187,8 +188,8 @@ class _FlatHints:
         self.slopes = {b: v for b, v in found.items() if v is not None}
         self.multipliers = hints.flat_multipliers(regions, rows)
 
-    def take(self, part: slice) -> _FlatHints:
-        out = object.__new__(_FlatHints)
+    def take(self, part: slice) -> FlatHints:
+        out = object.__new__(FlatHints)
         out.slopes = {b: tuple(v[part] for v in vs) for b, vs in self.slopes.items()}
         out.multipliers = {b: t[part] for b, t in self.multipliers.items()}
         return out
@@ -202,7 +203,7 @@ class Pass:
         graph: BlockGraph,
         bounds: Bounds,
         owner: Owner,
-        hints: _FlatHints | None = None,
+        hints: FlatHints | None = None,
         trace: Trace | None = None,
     ) -> None:
         self.graph, self.bounds, self.owner = graph, bounds, owner

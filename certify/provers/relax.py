@@ -163,35 +163,60 @@ def _inf(c: Floats, l: Floats, u: Floats) -> Floats:
     return np.minimum(c * l, c * u)
 
 
-def pair_vertex(
-    alpha: Floats, beta: Floats, on_d: Floats, on_y: Floats, x: Interval, y: Interval, d: Interval
-) -> tuple[Floats, Floats, Floats]:
-    """(r, x*, y*): the intercept, and where alpha relu(x) + beta relu(y) - P d - T y attains it."""
-    p, q = on_d, on_y - on_d
-    least = np.full(alpha.shape, np.inf)
-    at_x, at_y = np.zeros_like(alpha), np.zeros_like(alpha)
-    for sx in (0, 1):
-        for sy in (0, 1):
-            lx, ux, ly, uy, open_ = _sign_cell(sx, sy, x, y, d)
-            if not open_.any():
-                continue
-            c1, c2 = (alpha - p if sx else -p), (beta - q if sy else -q)
-            both = c1 + c2
-            x0, y0 = np.where(c1 >= 0, lx, ux), np.where(c2 >= 0, ly, uy)
-            value = c1 * x0 + c2 * y0
-            # tau = c1: y free on its interval, d at an end of its own; tau = -c2: x free, likewise.
-            y1, d1 = np.where(both >= 0, ly, uy), np.where(c1 >= 0, d[0], d[1])
-            x2, d2 = np.where(both >= 0, lx, ux), np.where(c2 <= 0, d[0], d[1])
-            v1, v2 = both * y1 + c1 * d1, both * x2 - c2 * d2
-            better = v1 > value
-            value = np.where(better, v1, value)
-            x0, y0 = np.where(better, y1 + d1, x0), np.where(better, y1, y0)
-            better = v2 > value
-            value = np.where(better, v2, value)
-            x0, y0 = np.where(better, x2, x0), np.where(better, x2 - d2, y0)
-            better = open_ & (value < least)
-            least = np.where(better, value, least)
-            at_x, at_y = np.where(better, x0, at_x), np.where(better, y0, at_y)
-    # A tie among taus may leave the cell by a direction of zero cost.
-    at_x, at_y = np.clip(at_x, *x), np.clip(at_y, *y)
-    return np.where(np.isfinite(least), least, 0.0), at_x, at_y
+@dataclass(frozen=True, eq=False)
+class Corners:
+    """The corners (K, ..., n) of the sign cells of pairs, padded by repeating; and relu of x and y there.
+
+    A functional that is linear on every cell has its minimum over the pair's polygon at one of them.
+    """
+
+    d: Floats
+    y: Floats
+    relu_x: Floats
+    relu_y: Floats
+
+    @staticmethod
+    def of(x: Interval, y: Interval, d: Interval) -> Corners:
+        zero = np.zeros_like(x[0])
+        xs, ys, ds = (x[0], x[1], zero), (y[0], y[1], zero), d
+        points = [(a, b, a - b) for a in xs for b in ys]
+        points += [(a, a - c, c) for a in xs for c in ds] + [(b + c, b, c) for b in ys for c in ds]
+        at_x, at_y, at_d = (np.stack(v) for v in zip(*points, strict=True))
+
+        def within(v: Floats, bounds: Interval) -> Mask:
+            room = 1e-12 * (np.abs(bounds[0]) + np.abs(bounds[1]))
+            return (v >= bounds[0] - room) & (v <= bounds[1] + room)
+
+        fits = within(at_x, x) & within(at_y, y) & within(at_d, d)
+        # Feasible corners first; a pair whose bounds cross by rounding has none and takes whatever comes.
+        order = np.argsort(~fits, axis=0, kind="stable")
+        count = np.maximum(fits.sum(axis=0), 1)
+        most = int(count.max(initial=1))
+        slot = np.minimum(np.arange(most).reshape(-1, *[1] * zero.ndim), count - 1)
+        chosen = np.take_along_axis(order, slot, axis=0)
+        at_x, at_y, at_d = (np.take_along_axis(v, chosen, axis=0) for v in (at_x, at_y, at_d))
+        return Corners(at_d, at_y, np.maximum(at_x, 0), np.maximum(at_y, 0))
+
+    def take(self, rows: NDArray[np.intp]) -> Corners:
+        """The corners (K, rows, n) of the pairs of these regions."""
+        return Corners(self.d[:, rows], self.y[:, rows], self.relu_x[:, rows], self.relu_y[:, rows])
+
+    def least(
+        self, alpha: Floats, beta: Floats, on_d: Floats, on_y: Floats, heat: Floats | float
+    ) -> tuple[Floats, tuple[Floats, Floats, Floats, Floats]]:
+        """The minimum of alpha relu(x) + beta relu(y) - P d - T y, and (d, y, relu(x), relu(y)) where it is.
+
+        With heat > 0 the place is the mean of the corners under weights exp(-excess / heat): at a tie, which the
+        default slopes always are, no single corner says which way is up.
+        """
+        value = alpha * self.relu_x
+        value += beta * self.relu_y
+        value -= on_d * self.d
+        value -= on_y * self.y
+        least = value.min(axis=0)
+        value -= least
+        value /= -np.maximum(heat, 1e-300)
+        np.exp(value, out=value)
+        value /= value.sum(axis=0)
+        d, y, rx, ry = ((value * v).sum(axis=0) for v in (self.d, self.y, self.relu_x, self.relu_y))
+        return least, (d, y, rx, ry)

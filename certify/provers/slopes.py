@@ -1,0 +1,199 @@
+"""Better slopes and multipliers: gradient ascent on the lower bounds of linear functionals, row by row.
+
+Starts at the default closed-form slopes (or where it is told), keeps the best of each row, and so is never worse than
+the default. The parametrisation and the gradient are sweep.py's; what is found replays through ``linear.lower``.
+numpy only. Nothing here is rigorous.
+Sources: Xu et al. 2021 (arXiv 2011.13824) for optimising slopes of single neurons; Kingma and Ba 2015 for the steps.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from certify.networks.maps import Floats
+from certify.provers.blocks import BlockGraph
+from certify.provers.forward import Bounds, assume, enclose, open_entries, tighten_pair
+from certify.provers.hints import Hints, Tightening
+from certify.provers.linear import FlatHints, meet_at, tighten_set
+from certify.provers.region import Region
+from certify.provers.sweep import Parameters, Sweep
+
+# Coefficients of all blocks that one group of rows holds.
+GROUP = 1 << 19
+# Steps fall from RATE to RATE * LAST; corners within HEAT steps of a tie share it.
+RATE = 0.1
+LAST = 0.05
+HEAT = 0.1
+
+
+def optimise(
+    graph: BlockGraph,
+    bounds: Bounds,
+    rows: Mapping[int, Floats],
+    *,
+    iterations: int = 20,
+    seconds: float | None = None,
+    start: Hints | None = None,
+    multipliers_on: Iterable[int] = (),
+    goal: float | None = None,
+) -> tuple[Floats, Hints]:
+    """(values (L, R), hints) for the rows of ``linear.lower``, after so many steps or seconds.
+
+    start: hints to begin with, for the same rows (of L regions or one). multipliers_on: blocks whose bounds may be
+    multiplied. goal: a group of rows (not a row) that has reached it stops.
+    """
+    regions = len(bounds)
+    n = next(iter(rows.values())).shape[-2]
+    flat = {b: np.broadcast_to(c, (regions, n, c.shape[-1])).reshape(-1, c.shape[-1]) for b, c in rows.items()}
+    owner = np.repeat(np.arange(regions), n)
+    begun = None if start is None else FlatHints(start, regions, n)
+    wanted = tuple(sorted(set(multipliers_on)))
+    values = np.empty(regions * n)
+    parts: list[Hints] = []
+    step = max(1, GROUP // sum(b.size for b in graph.blocks))
+    groups = range(0, len(values), step)
+    ends = None if seconds is None else time.perf_counter() + seconds
+    for done, k in enumerate(groups):
+        part = slice(k, k + step)
+        mine = owner[part]
+        first, last = int(mine[0]), int(mine[-1]) + 1
+        near = bounds if last - first == regions else bounds.take(slice(first, last))
+        share = None if ends is None else (ends - time.perf_counter()) / (len(groups) - done)
+        some = {b: c[part] for b, c in flat.items()}
+        ascent = _Ascent(graph, near, mine - first, some, wanted, None if begun is None else begun.take(part))
+        values[part], hints = ascent.run(iterations, share, goal)
+        parts.append(hints)
+    return values.reshape(regions, n), _joined(parts, regions, n)
+
+
+def optimise_bounds(
+    graph: BlockGraph,
+    region: Region,
+    *,
+    iterations: int = 20,
+    seconds: float | None = None,
+    tighten: Iterable[int] | None = None,
+    signs: ArrayLike = (),
+    parent: Bounds | None = None,
+) -> tuple[Bounds, dict[int, Tightening]]:
+    """Like ``linear.bound_blocks`` with the slopes of every tightening optimised, and the tightenings found.
+
+    ``bound_blocks(graph, region, found, signs=...)`` replays them. Only entries whose sign is open in some region
+    are tightened. seconds: for all blocks together.
+    """
+    chosen = tighten_set(graph, not region.is_ball) if tighten is None else set(tighten)
+    assumed = np.asarray(signs, dtype=np.intp).reshape(-1, 4)
+    multiplied = sorted({int(b) for b in assumed[:, 1]})
+    bounds = Bounds(region)
+    found: dict[int, Tightening] = {}
+    ends = None if seconds is None else time.perf_counter() + seconds
+    todo = sorted(chosen)
+    for i, block in enumerate(graph.blocks):
+        enclose(graph, i, bounds)
+        if parent is not None:
+            bounds.meet(i, parent.lo[i], parent.hi[i])
+        if len(assumed):
+            assume(graph, i, bounds, assumed)
+        if i not in chosen:
+            continue
+        # A backward pass from block k of the list costs about k steps.
+        weights = [todo.index(j) + 1 for j in todo if j >= i]
+        share = None if ends is None else max(0.0, ends - time.perf_counter()) * weights[0] / sum(weights)
+        rows = np.flatnonzero(open_entries(graph, i, bounds).any(axis=0))
+        if len(rows):
+            unit = np.zeros((len(rows), block.size))
+            unit[np.arange(len(rows)), rows] = 1.0
+            both = {i: np.concatenate([unit, -unit])}
+            on = [b for b in multiplied if b < i]
+            values, hints = optimise(
+                graph, bounds, both, iterations=iterations, seconds=share, multipliers_on=on
+            )  # fmt: skip
+            found[i] = Tightening(rows, hints)
+            where, entry = (v.ravel() for v in np.meshgrid(np.arange(len(bounds)), rows, indexing="ij"))
+            n = len(rows)
+            meet_at(bounds, i, where, entry, values[:, :n].ravel(), -values[:, n:].ravel())
+        else:
+            found[i] = Tightening(rows)
+        if block.is_pair:
+            tighten_pair(graph, i, bounds)
+    return bounds, found
+
+
+class _Ascent:
+    """Adam with decaying steps for one group of rows; each row has its own steps and its own best."""
+
+    def __init__(
+        self,
+        graph: BlockGraph,
+        bounds: Bounds,
+        owner: NDArray[np.intp],
+        rows: dict[int, Floats],
+        multiplied: tuple[int, ...],
+        start: FlatHints | None,
+    ) -> None:
+        self._graph, self._bounds, self._owner, self._rows, self._start = graph, bounds, owner, rows, start
+        self._rate = RATE
+        self._now: Parameters = {}
+        self._first: Parameters = {}
+        self._second: Parameters = {}
+        self._scales = {b: self._scale(b) for b in multiplied}
+
+    def _scale(self, b: int) -> float:
+        """The size of the rows' influence on a block: any fixed unit will do, this one makes steps fit."""
+        widths = [float((self._bounds.hi[k] - self._bounds.lo[k]).max()) for k in self._rows]
+        own = float((self._bounds.hi[b] - self._bounds.lo[b]).max())
+        sizes = [float(np.abs(c).max()) for c in self._rows.values()]
+        return max(w * s for w, s in zip(widths, sizes, strict=True)) / own if own > 0 else 1.0
+
+    def _sweep(self, out: Hints | None = None) -> tuple[Sweep, Floats]:
+        heat = HEAT * self._rate
+        state = Sweep(
+            self._graph, self._bounds, self._owner, self._now, self._scales, heat=heat, start=self._start, out=out
+        )  # fmt: skip
+        return state, state.bound(self._rows)
+
+    def run(self, iterations: int, seconds: float | None, goal: float | None) -> tuple[Floats, Hints]:
+        began = time.perf_counter()
+        state, best = self._sweep()
+        kept = {k: v.copy() for k, v in self._now.items()}
+        for t in range(1, iterations + 1):
+            late = seconds is not None and time.perf_counter() - began > seconds
+            if late or (goal is not None and (best >= goal).all()):
+                break
+            self._rate = RATE * LAST ** (t / iterations)
+            self._step(t, state.gradient())
+            state, values = self._sweep()
+            better = values > best
+            best = np.where(better, values, best)
+            for k, v in self._now.items():
+                np.copyto(kept.setdefault(k, v.copy()), v, where=better[:, None])
+        self._now = kept
+        hints = Hints()
+        return self._sweep(hints)[1], hints
+
+    def _step(self, t: int, gradient: Parameters) -> None:
+        for k, g in gradient.items():
+            first = self._first[k] = 0.9 * self._first.get(k, 0.0) + 0.1 * g
+            second = self._second[k] = 0.99 * self._second.get(k, 0.0) + 0.01 * g * g
+            size = np.sqrt(second / (1 - 0.99**t))
+            step = first / (1 - 0.9**t) / np.where(size > 0, size, 1.0)
+            moved = self._now[k] + self._rate * step
+            self._now[k] = np.clip(moved, 0, 1) if k[0] == "relu" else moved
+
+
+def _joined(parts: list[Hints], regions: int, rows: int) -> Hints:
+    """The groups' hints side by side, as (regions, rows, size)."""
+
+    def join(vs: list[Floats]) -> Floats:
+        whole = np.concatenate([v[0] for v in vs])
+        return whole.reshape(regions, rows, whole.shape[1])
+
+    first = parts[0]
+    return Hints(
+        {b: tuple(join([p.slopes[b][k] for p in parts]) for k in range(len(v))) for b, v in first.slopes.items()},
+        {b: join([p.multipliers[b] for p in parts]) for b in first.multipliers},
+    )
