@@ -10,8 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from typing import Any
 
 from certify.errors import BadInput, CertifyError
 from certify.networks.graph import Network
+from certify.parallel_check import kernel_report
 
 
 @dataclass(frozen=True)
@@ -149,11 +148,14 @@ class Certificate:
         return Certificate(found)
 
 
-def check(certificate: Certificate | str | os.PathLike[str], *models: Network, kernel: str = "exact") -> Verdict:
-    """Have the kernel judge a certificate in a fresh interpreter.
+def check(
+    certificate: Certificate | str | os.PathLike[str], *models: Network, kernel: str = "exact", jobs: int = 1
+) -> Verdict:
+    """Have the kernel judge a certificate in a fresh interpreter, or in several that share its leaves.
 
     models: live networks whose digests must be those of the claim's f and g, in this order.
     kernel: "exact" (float64 BLAS on integers) or "pure" (Python integers).
+    jobs: kernel processes; each reads everything and holds it in memory, and replays its share of the leaves.
     Raises BadInput for a missing file and CertifyError when the kernel itself fails; a certificate for other
     models is *rejected* with code other-model.
     """
@@ -161,19 +163,11 @@ def check(certificate: Certificate | str | os.PathLike[str], *models: Network, k
         raise CertifyError(f"kernel is exact or pure; got {kernel!r}")
     if isinstance(certificate, Certificate):
         with tempfile.TemporaryDirectory(prefix="certify-") as d:
-            return check(certificate.save(Path(d) / "check.cert"), *models, kernel=kernel)
+            return check(certificate.save(Path(d) / "check.cert"), *models, kernel=kernel, jobs=jobs)
     path = Path(certificate)
     if not path.exists():
         raise BadInput(f"{path}: no such certificate")
-    flags = ["--pure"] if kernel == "pure" else []
-    command = [sys.executable, "-I", "-m", "certify.kernel", "--json", *flags, str(path)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode not in (0, 1, 2):
-        raise CertifyError(f"the kernel failed with exit code {run.returncode}: {run.stderr.strip()[-300:]}")
-    report = json.loads(run.stdout)
-    expected = {"accepted": 0, "rejected": 1, "declined": 2}[report["verdict"]]
-    if expected != run.returncode:
-        raise CertifyError(f"the kernel said {report['verdict']} and exited with {run.returncode}")
+    report = kernel_report(path, ["--pure"] if kernel == "pure" else [], jobs)
     if report["verdict"] == "accepted":
         for name, model in zip(("f", "g"), models, strict=False):
             if report[name] != model.digest:
