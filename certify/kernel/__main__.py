@@ -1,5 +1,6 @@
-"""``python -I -m certify.kernel [--pure] [--json] CERTIFICATE``: exit 0 accepted, 1 rejected, 2 declined.
+"""``python -I -m certify.kernel [--pure] [--json] [--share I/N] CERTIFICATE``: exit 0 accepted, 1 rejected, 2 declined.
 
+With --share only the leaves I modulo N are replayed, and the verdict is about them: all N shares must be accepted.
 Exit 0 is reached from one line only. Misuse exits with 64, a missing file with 66, a fault of this program or
 of the machine with 70: none of these is a verdict.
 """
@@ -12,15 +13,20 @@ import time
 from types import ModuleType
 from typing import Any
 
-USAGE = "usage: python -I -m certify.kernel [--pure] [--json] CERTIFICATE"
+USAGE = "usage: python -I -m certify.kernel [--pure] [--json] [--share I/N] CERTIFICATE"
 ACCEPTED, REJECTED, DECLINED, MISUSE, MISSING, FAULT = 0, 1, 2, 64, 66, 70
 
 
 def main(arguments: list[str]) -> int:
     """Check one certificate and print the verdict; returns the exit code."""
-    flags = {a for a in arguments if a.startswith("-")}
-    paths = [a for a in arguments if not a.startswith("-")]
-    if flags - {"--pure", "--json"} or len(paths) != 1:
+    given, share = list(arguments), (0, 1)
+    if "--share" in given:
+        at = given.index("--share")
+        share = _share(given[at + 1 : at + 2])
+        del given[at : at + 2]
+    flags = {a for a in given if a.startswith("-")}
+    paths = [a for a in given if not a.startswith("-")]
+    if flags - {"--pure", "--json"} or len(paths) != 1 or not 0 <= share[0] < share[1]:
         print(USAGE, file=sys.stderr)
         return MISUSE
     if not os.path.exists(paths[0]):
@@ -44,10 +50,12 @@ def main(arguments: list[str]) -> int:
     report: dict[str, Any] = {"certificate": paths[0], "kernel": VERSION, "arithmetic": arithmetic.NAME}
     code = REJECTED
     try:
-        done = check(paths[0], arithmetic, lambda: times.append(time.perf_counter()))
+        done = check(paths[0], arithmetic, lambda: times.append(time.perf_counter()), share)
         report |= {"verdict": "accepted", "id": done.id, "leaves": done.leaves}
+        if share != (0, 1):
+            report["share"] = f"{share[0]}/{share[1]}"
         report |= done.claim.digests
-        report["bounds"] = [f"{b.numerator}/{b.denominator}" for b in done.bounds]
+        report["bounds"] = [None if b is None else f"{b.numerator}/{b.denominator}" for b in done.bounds]
         code = ACCEPTED
     except Rejected as e:
         report |= {"verdict": "rejected", "code": e.code, "place": e.place, "reason": e.text}
@@ -63,13 +71,22 @@ def main(arguments: list[str]) -> int:
     return code
 
 
+def _share(words):
+    """(I, N) from ["I/N"]; (0, 0), which is none, from anything else."""
+    parts = words[0].split("/") if words else []
+    if len(parts) != 2 or not all(p.isascii() and p.isdigit() and len(p) < 10 for p in parts):
+        return 0, 0
+    return int(parts[0]), int(parts[1])
+
+
 def _show(report, as_json):
     if as_json:
         import json
 
         print(json.dumps(report))
     elif report["verdict"] == "accepted":
-        print(f"accepted: {report['certificate']} ({report['leaves']} leaves, id {report['id'][:16]})")
+        part = f"share {report['share']} " if "share" in report else ""
+        print(f"{part}accepted: {report['certificate']} ({report['leaves']} leaves, id {report['id'][:16]})")
     else:
         # A hostile file name must not write lines of its own, nor bytes that the terminal cannot show.
         text = f"{report['verdict']}: {report['place']}: {report['reason']} [{report['code']}]"

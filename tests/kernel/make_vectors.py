@@ -9,6 +9,7 @@ the damage reaches the check it is meant for. Deterministic: a test regenerates 
 from __future__ import annotations
 
 import io
+import itertools
 import shutil
 import sys
 import warnings
@@ -133,7 +134,7 @@ def second_input(files: Files) -> int:
 def first_after(files: Files, before: str, word: str) -> str:
     """The first line that starts with ``word`` right after one that starts with ``before``."""
     lines = files["proof"].decode().split("\n")
-    return next(b for a, b in zip(lines, lines[1:], strict=False) if a.startswith(before) and b.startswith(word))
+    return next(b for a, b in itertools.pairwise(lines) if a.startswith(before) and b.startswith(word))
 
 
 def open_rows(line: str) -> str:
