@@ -40,7 +40,8 @@ def check_in_shares(path: str, jobs: int, command: Sequence[str]) -> Report:
     """Run ``command --share I/N PATH`` for I = 0 .. N - 1 at once and join what they say.
 
     A share reports as the whole would, over its own leaves; the bound of a part none of whose leaves it replayed is
-    null, and where it names its share ("share": "I/N") it must be the one asked for. Raises CertifyError when a process fails or the processes did not see the same certificate.
+    null, and where it names its share ("share": "I/N") it must be the one asked for. Raises CertifyError when a
+    process fails or the processes did not see the same certificate.
     """
     # Shares that each started a BLAS thread for every CPU would fight over them.
     env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

@@ -47,9 +47,7 @@ class Dask:
             try:
                 import distributed
             except ImportError:
-                raise CertifyError(
-                    "executor: dask.distributed is not installed; try: pip install certify[dask]"
-                ) from None
+                raise CertifyError("executor: dask.distributed is not installed: pip install certify[dask]") from None
             try:
                 self._connect(distributed)
             except (OSError, TimeoutError, RuntimeError) as e:

@@ -8,9 +8,11 @@ the main script is the exception.
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import sys
+import threading
 import types
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -47,6 +49,15 @@ class _Context(SpawnContext):
 def _start_worker() -> None:
     # Ctrl-C reaches every process of the terminal's group; the scheduler decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A worker waits on a queue that its siblings hold open too: when the parent is killed it would wait for ever.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 class Processes:

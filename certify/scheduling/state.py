@@ -83,7 +83,9 @@ class State:
     def _read_head(self, resume: bool) -> dict[str, Any]:
         path = self.place / "head.json"
         if not path.exists():
-            if any(p.name != "lock" and not p.name.startswith(".") for p in self.place.iterdir()):
+            # A run killed before it noted its roots leaves a lock and an empty journal.
+            empty = {"lock", "journal"} if _size(self.place / "journal") == 0 else {"lock"}
+            if any(p.name not in empty and not p.name.startswith(".head.json.") for p in self.place.iterdir()):
                 raise CertifyError(f"{self.place}: expected an empty directory or a state, found other files")
             return {}
         try:
@@ -170,6 +172,10 @@ class State:
                     f.flush()
                     os.fsync(f.fileno())
                 f.close()
+
+
+def _size(path: FilePath) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _write_atomically(path: FilePath, data: bytes) -> None:
