@@ -165,7 +165,7 @@ def _inf(c: Floats, l: Floats, u: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Corners:
-    """The corners (K, ..., n) of the sign cells of pairs, padded by repeating; and relu of x and y there.
+    """The corners (K, ..., n) of the sign cells of pairs and relu of x and y there; used: 1, or 0 for padding.
 
     A functional that is linear on every cell has its minimum over the pair's polygon at one of them.
     """
@@ -174,6 +174,7 @@ class Corners:
     y: Floats
     relu_x: Floats
     relu_y: Floats
+    used: Floats
 
     @staticmethod
     def of(x: Interval, y: Interval, d: Interval) -> Corners:
@@ -192,14 +193,15 @@ class Corners:
         order = np.argsort(~fits, axis=0, kind="stable")
         count = np.maximum(fits.sum(axis=0), 1)
         most = int(count.max(initial=1))
-        slot = np.minimum(np.arange(most).reshape(-1, *[1] * zero.ndim), count - 1)
+        number = np.arange(most).reshape(-1, *[1] * zero.ndim)
+        slot = np.minimum(number, count - 1)
         chosen = np.take_along_axis(order, slot, axis=0)
         at_x, at_y, at_d = (np.take_along_axis(v, chosen, axis=0) for v in (at_x, at_y, at_d))
-        return Corners(at_d, at_y, np.maximum(at_x, 0), np.maximum(at_y, 0))
+        return Corners(at_d, at_y, np.maximum(at_x, 0), np.maximum(at_y, 0), (number < count).astype(np.float64))
 
     def take(self, rows: NDArray[np.intp]) -> Corners:
         """The corners (K, rows, n) of the pairs of these regions."""
-        return Corners(self.d[:, rows], self.y[:, rows], self.relu_x[:, rows], self.relu_y[:, rows])
+        return Corners(*(v[:, rows] for v in (self.d, self.y, self.relu_x, self.relu_y, self.used)))
 
     def least(
         self, alpha: Floats, beta: Floats, on_d: Floats, on_y: Floats, heat: Floats | float
@@ -217,6 +219,7 @@ class Corners:
         value -= least
         value /= -np.maximum(heat, 1e-300)
         np.exp(value, out=value)
+        value *= self.used
         value /= value.sum(axis=0)
         d, y, rx, ry = ((value * v).sum(axis=0) for v in (self.d, self.y, self.relu_x, self.relu_y))
         return least, (d, y, rx, ry)

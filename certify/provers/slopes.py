@@ -1,7 +1,9 @@
 """Better slopes and multipliers: gradient ascent on the lower bounds of linear functionals, row by row.
 
-Starts at the default closed-form slopes (or where it is told), keeps the best of each row, and so is never worse than
-the default. The parametrisation and the gradient are sweep.py's; what is found replays through ``linear.lower``.
+Starts at the default closed-form slopes (or where it is told) and keeps the best of each row. Hints write a pair on d
+and y only, the default also on x where one sign is known: on networks that are far apart the start may be a little
+below ``linear.lower``'s default, and callers with time take the better. The parametrisation and the gradient are
+sweep.py's; what is found replays through ``linear.lower``.
 numpy only. Nothing here is rigorous.
 Sources: Xu et al. 2021 (arXiv 2011.13824) for optimising slopes of single neurons; Kingma and Ba 2015 for the steps.
 """
@@ -38,20 +40,20 @@ def optimise(
     iterations: int = 20,
     seconds: float | None = None,
     start: Hints | None = None,
-    multipliers_on: Iterable[int] = (),
+    multipliers_on: Iterable[int] | Mapping[int, ArrayLike] = (),
     goal: float | None = None,
 ) -> tuple[Floats, Hints]:
     """(values (L, R), hints) for the rows of ``linear.lower``, after so many steps or seconds.
 
     start: hints to begin with, for the same rows (of L regions or one). multipliers_on: blocks whose bounds may be
-    multiplied. goal: a group of rows (not a row) that has reached it stops.
+    multiplied, or block -> the entries there. goal: a group of rows (not a row) that has reached it stops.
     """
     regions = len(bounds)
     n = next(iter(rows.values())).shape[-2]
     flat = {b: np.broadcast_to(c, (regions, n, c.shape[-1])).reshape(-1, c.shape[-1]) for b, c in rows.items()}
     owner = np.repeat(np.arange(regions), n)
     begun = None if start is None else FlatHints(start, regions, n)
-    wanted = tuple(sorted(set(multipliers_on)))
+    wanted = {b: _entries(graph, b, multipliers_on) for b in multipliers_on}
     values = np.empty(regions * n)
     parts: list[Hints] = []
     step = max(1, GROUP // sum(b.size for b in graph.blocks))
@@ -87,7 +89,7 @@ def optimise_bounds(
     """
     chosen = tighten_set(graph, not region.is_ball) if tighten is None else set(tighten)
     assumed = np.asarray(signs, dtype=np.intp).reshape(-1, 4)
-    multiplied = sorted({int(b) for b in assumed[:, 1]})
+    multiplied = {int(b): np.unique(assumed[assumed[:, 1] == b, 2]) for b in np.unique(assumed[:, 1])}
     bounds = Bounds(region)
     found: dict[int, Tightening] = {}
     ends = None if seconds is None else time.perf_counter() + seconds
@@ -108,7 +110,7 @@ def optimise_bounds(
             unit = np.zeros((len(rows), block.size))
             unit[np.arange(len(rows)), rows] = 1.0
             both = {i: np.concatenate([unit, -unit])}
-            on = [b for b in multiplied if b < i]
+            on = {b: entries for b, entries in multiplied.items() if b < i}
             values, hints = optimise(
                 graph, bounds, both, iterations=iterations, seconds=share, multipliers_on=on
             )  # fmt: skip
@@ -132,7 +134,7 @@ class _Ascent:
         bounds: Bounds,
         owner: NDArray[np.intp],
         rows: dict[int, Floats],
-        multiplied: tuple[int, ...],
+        multiplied: Mapping[int, NDArray[np.intp]],
         start: FlatHints | None,
     ) -> None:
         self._graph, self._bounds, self._owner, self._rows, self._start = graph, bounds, owner, rows, start
@@ -140,14 +142,17 @@ class _Ascent:
         self._now: Parameters = {}
         self._first: Parameters = {}
         self._second: Parameters = {}
-        self._scales = {b: self._scale(b) for b in multiplied}
+        self._scales = {b: self._scale(b, entries) for b, entries in multiplied.items()}
 
-    def _scale(self, b: int) -> float:
-        """The size of the rows' influence on a block: any fixed unit will do, this one makes steps fit."""
+    def _scale(self, b: int, entries: NDArray[np.intp]) -> Floats:
+        """A unit for each entry, zero for none: the rows' size against the block's, so that steps fit."""
         widths = [float((self._bounds.hi[k] - self._bounds.lo[k]).max()) for k in self._rows]
         own = float((self._bounds.hi[b] - self._bounds.lo[b]).max())
         sizes = [float(np.abs(c).max()) for c in self._rows.values()]
-        return max(w * s for w, s in zip(widths, sizes, strict=True)) / own if own > 0 else 1.0
+        unit = max(w * s for w, s in zip(widths, sizes, strict=True)) / own if own > 0 else 1.0
+        out = np.zeros(self._graph.blocks[b].size)
+        out[entries] = unit / max(1.0, np.sqrt(len(entries)))
+        return out
 
     def _sweep(self, out: Hints | None = None) -> tuple[Sweep, Floats]:
         heat = HEAT * self._rate
@@ -183,6 +188,12 @@ class _Ascent:
             step = first / (1 - 0.9**t) / np.where(size > 0, size, 1.0)
             moved = self._now[k] + self._rate * step
             self._now[k] = np.clip(moved, 0, 1) if k[0] == "relu" else moved
+
+
+def _entries(graph: BlockGraph, b: int, chosen: Iterable[int] | Mapping[int, ArrayLike]) -> NDArray[np.intp]:
+    if isinstance(chosen, Mapping):
+        return np.asarray(chosen[b], dtype=np.intp)
+    return np.arange(graph.blocks[b].size)
 
 
 def _joined(parts: list[Hints], regions: int, rows: int) -> Hints:

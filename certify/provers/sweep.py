@@ -36,8 +36,8 @@ Key = tuple[str, int]
 Parameters = dict[Key, Floats]
 S = TypeVar("S", bound=np.generic)
 
-# Slopes further from the default than so many times the coefficients are no start for steps of that size.
-MOST = 4.0
+# Slopes further from the default than so many times the coefficients are no start for steps of their size.
+MOST = 100.0
 
 
 @dataclass
@@ -69,7 +69,8 @@ class _Record:
 class Sweep(Pass):
     """A pass with parameters; missing ones are made in ``parameters``, from ``start`` or as the default slopes.
 
-    scales: for blocks with multipliers, the unit of their entries. out: where to write the hints of this pass.
+    scales: for blocks with multipliers, the unit of each entry (size,), zero for none.
+    start: hints to begin from. out: where to write the hints of this pass.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Sweep(Pass):
         bounds: Bounds,
         owner: Owner,
         parameters: Parameters,
-        scales: Mapping[int, float],
+        scales: Mapping[int, Floats],
         *,
         heat: float = 0.0,
         start: FlatHints | None = None,
