@@ -6,13 +6,18 @@ Dask runs a task again when its worker dies, and gives up after a few deaths; th
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
-from concurrent.futures import Executor
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from typing import Any, ParamSpec, TypeVar
 
 from certify.errors import CertifyError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # Asking the scheduler for its workers is a round trip; their number changes rarely.
 RECOUNT_SECONDS = 2.0
@@ -27,6 +32,49 @@ def address_of(spec: str) -> str | None:
     if not (host and colon and port.isdecimal() and int(port) < 1 << 16):
         raise CertifyError(f"executor: expected dask://HOST:PORT, found {spec!r}")
     return f"tcp://{place}"
+
+
+class _Tasks(Executor):
+    """Tasks of a client as futures that always end.
+
+    Client.get_executor leaves a future pending for ever when its result was on a worker that died before it was
+    fetched and the task then fails (distributed 2026.8: the error of the fetch is raised outside of the future).
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        # Pure tasks with equal arguments would share one result; each try of a unit is to be a try of its own.
+        task = self._client.submit(fn, *args, pure=False, **kwargs)
+        future: Future[T] = Future()
+
+        def cancelled(done: Future[T]) -> None:
+            if done.cancelled():
+                with contextlib.suppress(Exception):
+                    task.cancel()
+
+        future.add_done_callback(cancelled)
+        self._client.loop.add_callback(_carry, task, future)
+        return future
+
+
+async def _carry(task: Any, future: Future[Any]) -> None:
+    """Bring what a task gave, or why it gave nothing, to a future."""
+    value: Any = None
+    error: Exception | None = None
+    try:
+        value = await task.result()
+    except (asyncio.CancelledError, CancelledError) as e:
+        error = BrokenExecutor(f"the scheduler dropped a task ({e or type(e).__name__})")
+    except Exception as e:
+        error = e
+    # Cancelled by us in the meantime: nobody wants to know.
+    if future.set_running_or_notify_cancel():
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)
 
 
 class Dask:
@@ -59,7 +107,7 @@ class Dask:
                         f"executor: dask cannot start workers on this machine ({said}); {hint}"
                     ) from None
                 raise CertifyError(f"executor: no workers at {self.name} within {self._timeout:g} s ({said})") from None
-            self._executor = self._client.get_executor(pure=False)
+            self._executor = _Tasks(self._client)
         assert self._executor is not None
         return self._executor
 

@@ -32,6 +32,8 @@ MOST_ATTEMPTS = 3
 MOST_RESTARTS = 4
 # Seconds a unit gets: few while workers wait for units, more when there are plenty.
 SHORT, LONG = 0.5, 5.0
+# A unit that is out this much longer than it was given is taken for lost: solvers overstay, but not like this.
+OVERDUE_FACTOR, OVERDUE_SECONDS = 20.0, 120.0
 # How often the listener hears, and how long running units may overstay the deadline.
 SAY_SECONDS = 0.1
 GRACE_SECONDS = 2.0
@@ -88,6 +90,7 @@ class _Run:
         self._restarts = 0
         self._attempts: dict[Path, int] = {}
         self._flying: dict[Future[Any], Unit] = {}
+        self._due: dict[Path, float] = {}
         self._refuted = False
         self._said = 0.0
         self.frontier = Frontier(units, None if state is None else state.outcome)
@@ -137,6 +140,7 @@ class _Run:
                 self._hand_out()
                 left = max(0.0, self._deadline - time.monotonic())
                 self._take(wait(self._flying, timeout=min(left, 0.5), return_when=FIRST_COMPLETED).done)
+                self._drop_overdue()
             except _NoWorkers as e:
                 self.frontier.failures.append(Failure((), self._restarts, str(e), True))
                 return "lost"
@@ -198,6 +202,7 @@ class _Run:
             self._renew(str(e))
             return
         self._flying[future] = unit
+        self._due[unit.path] = time.monotonic() + OVERDUE_SECONDS + OVERDUE_FACTOR * seconds
 
     def _pack(self) -> bytes:
         if self._packed is None:
@@ -261,6 +266,15 @@ class _Run:
         if not left_open:
             heapq.heappush(self._ready, (-unit.upper, unit.path))
 
+    def _drop_overdue(self) -> None:
+        """Take for lost what has been out far too long: its worker hangs, or the news of it was lost."""
+        now = time.monotonic()
+        for future, unit in list(self._flying.items()):
+            if now > self._due[unit.path] and not future.done():
+                del self._flying[future]
+                self.abandoned |= not future.cancel()
+                self._fail(unit, "overdue: no answer from its worker")
+
     def _renew(self, reason: str) -> None:
         """Start again with a fresh pool; what was handed out to the old one is lost with it."""
         self._restarts += 1
@@ -291,7 +305,7 @@ class _Run:
     def _abandon(self) -> None:
         for future in self._flying:
             future.cancel()
-        self.abandoned = bool(self._flying)
+        self.abandoned |= bool(self._flying)
         self._flying.clear()
 
     def _say(self, force: bool = False) -> None:

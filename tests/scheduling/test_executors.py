@@ -107,7 +107,8 @@ def scheduler() -> Iterator[str]:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     env = os.environ | {"PYTHONPATH": HERE, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
-    env |= {"DASK_DISTRIBUTED__WORKER__DAEMON": "True"}
+    # How long the scheduler looks for a worker that is gone before it runs the worker's tasks again.
+    env |= {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"}
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": env}
     at = ["--host", "127.0.0.1"]
     dask = [sys.executable, "-m", "dask"]

@@ -6,6 +6,7 @@ import _thread
 import concurrent.futures
 import math
 import threading
+import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path as FilePath
@@ -217,6 +218,22 @@ def test_a_unit_that_kills_every_worker_is_left_open_and_no_other() -> None:
     assert {f.path for f in found.failures if f.left_open} == {(0, 0)}
     assert {p for p, u in found.open.items() if u.upper > GOAL} == {(0, 0)}
     assert found.upper == found.open[(0, 0)].upper
+
+
+def hangs_once(problem: toy.Toy, unit: Unit, seconds: float) -> Outcome:
+    if unit.path == (0, 1) and not (FilePath(problem.log) / "hung").exists():
+        (FilePath(problem.log) / "hung").touch()
+        time.sleep(60)
+    return toy.bisect(replace(problem, log=""), unit, seconds)
+
+
+def test_a_worker_that_hangs_costs_only_its_unit(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "OVERDUE_SECONDS", 0.5)
+    monkeypatch.setattr(running, "OVERDUE_FACTOR", 0.0)
+    started = time.perf_counter()
+    problem = replace(AIMED, log=str(tmp_path))
+    check_same(run(problem, toy.roots(), hangs_once, 2, seconds=30, goal=Goal(GOAL)))
+    assert (tmp_path / "hung").exists() and time.perf_counter() - started < 20
 
 
 def test_workers_that_always_die_end_the_run_with_a_bracket() -> None:
