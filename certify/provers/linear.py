@@ -1,7 +1,8 @@
 """Backward linear relaxation (CROWN-style) over a block graph, for many regions and rows at once, in float64.
 
 The same recursion as the kernel's rules *backward* and *difference*, with the same default slopes or the same hints,
-so that what it finds is what a certificate will establish up to rounding. Nothing here is rigorous.
+so that what it finds is what a certificate will establish up to rounding, or rarely a little more: intercepts of
+default pairs are summed from parts here. Nothing here is rigorous.
 Sources: Zhang et al. 2018 (arXiv 1811.00866, Theorem 3.2) for the single lines; the pair rule is
 specs/rules.md#difference.
 """
@@ -19,7 +20,7 @@ from certify.provers.blocks import Block, BlockGraph
 from certify.provers.forward import Bounds, assume, enclose, open_entries, picked, scattered, tighten_pair
 from certify.provers.hints import Hints, Tightening
 from certify.provers.region import Region, dots, spread
-from certify.provers.relax import Cells, Line, PairLines, Split, line_intercept, pair_intercept
+from certify.provers.relax import Line, PairLines, default_pair, line_intercept, pair_intercept
 
 # Coefficients of a block that one pass holds: passes of this size stay in the cache.
 CHUNK = 1 << 16
@@ -351,12 +352,10 @@ class Pass:
             on_x, on_d, on_y = self._known(lines, au, cd, mine)
             places, row, col = self.open_places(lines, here)
             if len(row):
-                at = Cells.at(lines, places)
                 some = cd[row, col]
                 alpha = some if au is None else au[row, col] + some
                 beta = -some if mine is None else mine[row, col] - some
-                p, t = Split.of(alpha, beta, at).slopes()
-                r = pair_intercept(alpha, beta, p, t, at.x, at.y, at.d)
+                p, t, r = default_pair(alpha, beta, lines, places)
                 self.constant += np.bincount(row, r, minlength=len(c))
                 on_d[row, col], on_y[row, col] = p, t
                 if on_x is not None:

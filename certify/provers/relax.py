@@ -8,6 +8,7 @@ Everything is entrywise.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,20 @@ class PairLines:
         low, high = _difference_slopes(*d)
         return PairLines(a, b, low, high, x[0] >= 0, y[0] >= 0, ~(a.open | b.open), a.open & b.open, (x, y, d))
 
+    @cached_property
+    def factors(self) -> Floats:
+        """(12, L * size): what ``default_pair`` multiplies by."""
+        x, y, d, both = self.x, self.y, self.cell[2], self.together
+        crossing = (d[0] < 0) & (d[1] > 0)
+        rise = np.where(crossing, -d[0] * d[1] / np.where(crossing, d[1] - d[0], 1.0), 0.0)
+        made = (
+            x.low, x.high, x.intercept, y.low, y.high, y.intercept,
+            np.where(both, self.d_low, x.low), np.where(both, self.d_high, x.high),
+            np.where(both, 0.0, x.low - y.high), np.where(both, 0.0, x.high - y.low),
+            np.where(both, rise, y.intercept), np.where(both, rise, x.intercept),
+        )  # fmt: skip
+        return np.stack([v.ravel() for v in made])
+
 
 def _difference_slopes(ld: Floats, ud: Floats) -> Interval:
     crossing = (ld < 0) & (ud > 0)
@@ -70,9 +85,30 @@ def _difference_slopes(ld: Floats, ud: Floats) -> Interval:
     return low, np.where(crossing, ud / width, np.where(ld >= 0, 1.0, 0.0))
 
 
+def default_pair(alpha: Floats, beta: Floats, lines: PairLines, places: NDArray[np.intp]) -> tuple[Floats, ...]:
+    """(P, T, r) at flat places of (L, size): the default slopes, and the sum of the intercepts of their parts.
+
+    The rule's own intercept is no smaller, and seldom larger: each part touches its line on the pair's polygon.
+    """
+    x_low, x_high, x_rise, y_low, y_high, y_rise, p_up, p_down, t_up, t_down, r_up, r_down = np.take(
+        lines.factors, places, axis=1
+    )
+    # joint = up - down, and one of the two is zero.
+    up, down = np.maximum(np.minimum(alpha, -beta), 0), np.maximum(np.minimum(-alpha, beta), 0)
+    joint = up - down
+    rest_x, rest_y = alpha - joint, beta + joint
+    above_x, above_y = np.maximum(rest_x, 0), np.maximum(rest_y, 0)
+    rest_x -= above_x
+    rest_y -= above_y
+    t = above_x * x_low + rest_x * x_high
+    p = t + up * p_up - down * p_down
+    t += above_y * y_low + rest_y * y_high + up * t_up - down * t_down
+    return p, t, rest_x * x_rise + rest_y * y_rise - up * r_up - down * r_down
+
+
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Pairs at chosen places, flat: their bounds, and the factors of their default slopes."""
+    """Pairs at chosen places: their bounds, and the factors of their default slopes."""
 
     x: Interval
     y: Interval
@@ -84,19 +120,6 @@ class Cells:
     d_low: Floats
     d_high: Floats
     together: Mask
-
-    @staticmethod
-    def at(lines: PairLines, places: NDArray[np.intp]) -> Cells:
-        """Gather region entries (flat indices into (L, size))."""
-
-        def get(v: Floats) -> Floats:
-            return np.take(v, places)
-
-        x, y, d = ((get(l), get(u)) for l, u in lines.cell)
-        return Cells(
-            x, y, d, get(lines.x.low), get(lines.x.high), get(lines.y.low), get(lines.y.high),
-            get(lines.d_low), get(lines.d_high), np.take(lines.together, places),
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
