@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from fractions import Fraction
@@ -99,12 +98,3 @@ def test_joining_shares_equals_one_pass_over_all_leaves(leaves: list[tuple[int, 
         assert joined["code"] == "contradiction"
     else:
         assert joined["bounds"] == whole["bounds"] and joined["leaves"] == whole["leaves"]
-
-
-def test_the_kernel_itself_shares_leaves_or_refuses_the_flag(tmp_path: Path) -> None:
-    """Until the kernel has --share it must refuse it as misuse, never ignore it."""
-    run = subprocess.run(
-        [sys.executable, "-I", "-m", "certify.kernel", "--json", "--share", "0/2", str(tmp_path / "none.cert")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert run.returncode in (64, 66) and run.stdout == ""

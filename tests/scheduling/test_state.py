@@ -248,22 +248,33 @@ def alive(pid: int) -> bool:
     return " Z " not in FilePath(f"/proc/{pid}/stat").read_text()
 
 
-def test_a_run_that_is_killed_resumes_and_does_not_redo_what_was_solved(tmp_path: FilePath) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_is_killed_resumes_and_does_not_redo_what_was_solved(
+    tmp_path: FilePath, how: signal.Signals
+) -> None:
     place, log = tmp_path / "s", tmp_path / "log"
     log.mkdir()
     env = os.environ | {"PYTHONPATH": str(FilePath(toy.__file__).parent)}
     # From stdin: workers must not need a main script.
     command = [sys.executable, "-", str(place), str(log), repr(GOAL)]
-    first = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+    first = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
+        start_new_session=True,
+    )  # fmt: skip
     assert first.stdin is not None
     first.stdin.write(KILLED)
     first.stdin.close()
     wait_until = time.monotonic() + 30
     while len(toy.marks(log)) < 6 and time.monotonic() < wait_until:
         time.sleep(0.01)
-    os.kill(first.pid, signal.SIGKILL)
-    first.wait()
-    assert first.returncode == -signal.SIGKILL
+    if how == signal.SIGINT:
+        # A terminal's Ctrl-C goes to workers too.
+        os.killpg(first.pid, how)
+        out, err = first.stdout.read(), first.stderr.read()  # type: ignore[union-attr]
+        assert first.wait() == 0 and out.startswith("interrupted") and err == ""
+    else:
+        os.kill(first.pid, how)
+        assert first.wait() == -how
     state = State(place, "toy", resume=True)
     solved = {path: int(outcome.arrays["pid"]) for path, outcome in state}
     state.close()
