@@ -12,8 +12,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from certify.errors import CertifyError
-from certify.scheduling.units import OPEN, Line, Outcome, Path, Seen, Unit
+from certify.scheduling.units import NO_SIGNS, OPEN, Line, Outcome, Path, Seen, Unit
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,9 @@ class Frontier:
     def merge(self, unit: Unit, outcome: Outcome, slim: bool = False) -> list[Unit]:
         """Take the outcome of an open unit; returns its children, now open.
 
-        A bound of the unit holds on all of it, so what its tree says above that is cut to it. With ``slim`` the lines
-        and arrays are forgotten, since ``fetch`` has them.
+        A bound of the unit holds on all of it, so what its tree says above that is cut to it. What only workers need
+        of the children is kept with the open units alone; with ``slim`` lines and arrays are forgotten too, since
+        ``fetch`` has them.
         """
         known = min(unit.upper, self.open[unit.path].upper) if unit.path in self.open else unit.upper
         children = [replace(c, upper=min(c.upper, known)) for c in outcome.children]
@@ -96,8 +99,7 @@ class Frontier:
             heapq.heappush(self._heap, (-c.upper, c.path))
         finished = min(outcome.finished, known)
         self._finished[unit.part] = max(self.finished_of(unit.part), finished)
-        kept = replace(outcome, children=tuple(children), finished=finished)
-        self.outcomes[unit.path] = replace(kept, tree=(), arrays={}) if slim else kept
+        self.outcomes[unit.path] = _kept(replace(outcome, children=tuple(children), finished=finished), slim)
         # Last: an interrupt before this line leaves the parent's bound in force, which is sound.
         self.open.pop(unit.path, None)
         return children
@@ -111,9 +113,12 @@ class Frontier:
 
     def settle(self) -> None:
         """Work out again what is open, after an interrupt that may have struck between two steps of ``merge``."""
-        below = {c.path: c for o in self.outcomes.values() for c in o.children}
-        everything = self.roots | below
-        self.open = {p: u for p, u in everything.items() if p not in self.outcomes}
+        # Children are opened before their parent's outcome is noted, so nothing is missing; some may be too early.
+        self.open = {
+            p: u
+            for p, u in self.open.items()
+            if p not in self.outcomes and (p in self.roots or p[:-1] in self.outcomes)
+        }
         self._heap = [(-u.upper, p) for p, u in self.open.items()]
         heapq.heapify(self._heap)
 
@@ -147,3 +152,12 @@ class Frontier:
                 yield from enter(self.outcomes[path].children[int(line[1])].path)
             else:
                 yield path, line
+
+
+def _kept(outcome: Outcome, slim: bool) -> Outcome:
+    """What memory holds of an outcome: thousands of boxes and slopes of units long solved would fill it."""
+    if not slim:
+        return replace(outcome, children=tuple(replace(c, hints={}) for c in outcome.children))
+    none = np.zeros(0)
+    children = tuple(replace(c, lo=none, hi=none, signs=NO_SIGNS, hints={}) for c in outcome.children)
+    return replace(outcome, tree=(), arrays={}, children=children)

@@ -83,6 +83,25 @@ def test_a_pool_serves_several_runs_until_it_is_closed() -> None:
     assert len(pids) == 1
 
 
+MAIN = """
+import toy
+from certify.scheduling import run
+
+def solve(problem, unit, seconds):
+    return toy.bisect(problem, unit, seconds)
+
+if __name__ == "__main__":
+    found = run(toy.toy(n=1), toy.roots(1), solve, 1, seconds=20)
+    print(found.ended, len({int(o.arrays["pid"]) for o in found.outcomes.values()}))
+"""
+
+
+def test_a_solve_function_of_the_main_script_is_found_by_workers(tmp_path: FilePath) -> None:
+    (tmp_path / "script.py").write_text(MAIN)
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["goal", "1"]
+
+
 def test_dask_that_is_not_installed_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
