@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +31,8 @@ GROUP = 1 << 19
 RATE = 0.1
 LAST = 0.05
 HEAT = 0.1
+# Integers round bounds outward: a sign that floats know by less than this share of the width may be open there.
+NEAR = 2e-3
 
 
 def optimise(
@@ -54,22 +57,48 @@ def optimise(
     owner = np.repeat(np.arange(regions), n)
     begun = None if start is None else FlatHints(start, regions, n)
     wanted = {b: _entries(graph, b, multipliers_on) for b in multipliers_on}
-    values = np.empty(regions * n)
+    effort = _Effort(iterations, seconds, goal)
+    values, hints = _ascend(graph, bounds, owner, flat, wanted, effort, begun)
+    shape = regions, n
+    return values.reshape(shape), Hints(
+        {b: tuple(v.reshape(*shape, -1) for v in vs) for b, vs in hints.slopes.items()},
+        {b: t.reshape(*shape, -1) for b, t in hints.multipliers.items()},
+    )
+
+
+@dataclass(frozen=True)
+class _Effort:
+    iterations: int
+    seconds: float | None = None
+    goal: float | None = None
+
+
+def _ascend(
+    graph: BlockGraph,
+    bounds: Bounds,
+    owner: NDArray[np.intp],
+    rows: Mapping[int, Floats],
+    multiplied: Mapping[int, NDArray[np.intp]],
+    effort: _Effort,
+    start: FlatHints | None = None,
+) -> tuple[Floats, Hints]:
+    """Values and hints (rows, size) of flat rows whose owners ascend, group by group."""
+    values = np.empty(len(owner))
     parts: list[Hints] = []
     step = max(1, GROUP // sum(b.size for b in graph.blocks))
     groups = range(0, len(values), step)
-    ends = None if seconds is None else time.perf_counter() + seconds
+    ends = None if effort.seconds is None else time.perf_counter() + effort.seconds
     for done, k in enumerate(groups):
         part = slice(k, k + step)
         mine = owner[part]
         first, last = int(mine[0]), int(mine[-1]) + 1
-        near = bounds if last - first == regions else bounds.take(slice(first, last))
+        near = bounds if last - first == len(bounds) else bounds.take(slice(first, last))
         share = None if ends is None else (ends - time.perf_counter()) / (len(groups) - done)
-        some = {b: c[part] for b, c in flat.items()}
-        ascent = _Ascent(graph, near, mine - first, some, wanted, None if begun is None else begun.take(part))
-        values[part], hints = ascent.run(iterations, share, goal)
+        some = {b: c[part] for b, c in rows.items()}
+        ascent = _Ascent(graph, near, mine - first, some, multiplied, None if start is None else start.take(part))
+        values[part], hints = ascent.run(effort.iterations, share, effort.goal)
         parts.append(hints)
-    return values.reshape(regions, n), _joined(parts, regions, n)
+    return values, _joined(parts)
 
 
 def optimise_bounds(
@@ -84,8 +113,9 @@ def optimise_bounds(
 ) -> tuple[Bounds, dict[int, Tightening]]:
     """Like ``linear.bound_blocks`` with the slopes of every tightening optimised, and the tightenings found.
 
-    ``bound_blocks(graph, region, found, signs=...)`` replays them. Only entries whose sign is open in some region
-    are tightened. seconds: for all blocks together.
+    ``bound_blocks(graph, region, found, signs=...)`` replays them. Only entries whose sign is open are tightened: those
+    of a Tightening are open in some region, and have hints that mean something in the regions where they are.
+    seconds: for all blocks together.
     """
     chosen = tighten_set(graph, not region.is_ball) if tighten is None else set(tighten)
     assumed = np.asarray(signs, dtype=np.intp).reshape(-1, 4)
@@ -105,24 +135,39 @@ def optimise_bounds(
         # A backward pass from block k of the list costs about k steps.
         weights = [todo.index(j) + 1 for j in todo if j >= i]
         share = None if ends is None else max(0.0, ends - time.perf_counter()) * weights[0] / sum(weights)
-        rows = np.flatnonzero(open_entries(graph, i, bounds).any(axis=0))
-        if len(rows):
-            unit = np.zeros((len(rows), block.size))
-            unit[np.arange(len(rows)), rows] = 1.0
-            both = {i: np.concatenate([unit, -unit])}
-            on = {b: entries for b, entries in multiplied.items() if b < i}
-            values, hints = optimise(
-                graph, bounds, both, iterations=iterations, seconds=share, multipliers_on=on
-            )  # fmt: skip
-            found[i] = Tightening(rows, hints)
-            where, entry = (v.ravel() for v in np.meshgrid(np.arange(len(bounds)), rows, indexing="ij"))
-            n = len(rows)
-            meet_at(bounds, i, where, entry, values[:, :n].ravel(), -values[:, n:].ravel())
-        else:
-            found[i] = Tightening(rows)
+        on = {b: entries for b, entries in multiplied.items() if b < i}
+        found[i] = _tighten(graph, i, bounds, on, _Effort(iterations, share))
         if block.is_pair:
             tighten_pair(graph, i, bounds)
     return bounds, found
+
+
+def _tighten(
+    graph: BlockGraph, i: int, bounds: Bounds, multiplied: Mapping[int, NDArray[np.intp]], effort: _Effort
+) -> Tightening:
+    """Improve the bounds of the open entries of block i, region by region."""
+    open_ = open_entries(graph, i, bounds)
+    rows, size = np.flatnonzero(open_.any(axis=0)), graph.blocks[i].size
+    region, entry = np.nonzero(open_)
+    if not len(rows):
+        return Tightening(rows)
+    owner, sign = np.repeat(region, 2), np.tile([1.0, -1.0], len(region))
+    unit = np.zeros((len(owner), size))
+    unit[np.arange(len(owner)), np.repeat(entry, 2)] = sign
+    values, flat = _ascend(graph, bounds, owner, {i: unit}, multiplied, effort)
+    meet_at(bounds, i, region, entry, values[::2], -values[1::2])
+    place = np.searchsorted(rows, np.repeat(entry, 2)) + np.where(sign > 0, 0, len(rows))
+
+    def wide(v: Floats) -> Floats:
+        out = np.zeros((len(bounds), 2 * len(rows), v.shape[1]))
+        out[owner, place] = v
+        return out
+
+    hints = Hints(
+        {b: tuple(wide(v) for v in vs) for b, vs in flat.slopes.items()},
+        {b: wide(t) for b, t in flat.multipliers.items()},
+    )
+    return Tightening(rows, hints)
 
 
 class _Ascent:
@@ -196,15 +241,13 @@ def _entries(graph: BlockGraph, b: int, chosen: Iterable[int] | Mapping[int, Arr
     return np.arange(graph.blocks[b].size)
 
 
-def _joined(parts: list[Hints], regions: int, rows: int) -> Hints:
-    """The groups' hints side by side, as (regions, rows, size)."""
-
-    def join(vs: list[Floats]) -> Floats:
-        whole = np.concatenate([v[0] for v in vs])
-        return whole.reshape(regions, rows, whole.shape[1])
-
+def _joined(parts: list[Hints]) -> Hints:
+    """The groups' hints (1, rows, size) below each other, as (rows, size)."""
     first = parts[0]
     return Hints(
-        {b: tuple(join([p.slopes[b][k] for p in parts]) for k in range(len(v))) for b, v in first.slopes.items()},
-        {b: join([p.multipliers[b] for p in parts]) for b in first.multipliers},
+        {
+            b: tuple(np.concatenate([p.slopes[b][k][0] for p in parts]) for k in range(len(v)))
+            for b, v in first.slopes.items()
+        },
+        {b: np.concatenate([p.multipliers[b][0] for p in parts]) for b in first.multipliers},
     )

@@ -44,7 +44,9 @@ def test_optimised_bounds_hold_and_replay(graph, region, seed):
         for b, v in enumerate(values_at(graph, points_in(region, k, 50, rng))):
             room = 1e-8 * (1 + np.abs(v))
             assert (v >= bounds.lo[b][k] - room).all() and (v <= bounds.hi[b][k] + room).all()
-            np.testing.assert_allclose(again.lo[b][k], bounds.lo[b][k], rtol=1e-6, atol=1e-6)
+            # A replay also tightens entries that are open in another region only.
+            assert (again.lo[b][k] >= bounds.lo[b][k] - 1e-6 * (1 + np.abs(bounds.lo[b][k]))).all()
+            assert (again.hi[b][k] <= bounds.hi[b][k] + 1e-6 * (1 + np.abs(bounds.hi[b][k]))).all()
 
 
 @settings(max_examples=25, deadline=None)
