@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 # rows with norm below 2^9 in one BLAS call; a final pass has few rows and can afford more.
 RANGE_BITS = 20
 MAGNITUDE_BITS = 30
-INPUT_BITS = 22
+INPUT_BITS = 18
 MOST_DELTA = 16
-INNER = (22, 22)
-FINAL = (30, 30)
+INNER = (24, 24)
+PAIRS = (20, 22)
+FINAL = (30, 32)
+# Bits of the maps of interval images: one row for each leaf, so precision is cheap here.
+FORWARD = 40
 CONSTANT_BITS = 40
 
 
@@ -115,17 +118,31 @@ def write_plan(
     scales: Sequence[int],
     steps: Tighten,
     table: TensorTable,
+    finish: Sequence[str] = (),
     inner: tuple[int, int] = INNER,
     final: tuple[int, int] = FINAL,
 ) -> tuple[str, ...]:
-    """The lines of one plan (specs/format.md#proof)."""
-    lines = [f"plan {len(graph.blocks)} {inner[1]} {CONSTANT_BITS} 1"]
+    """The lines of one plan (specs/format.md#proof); ``finish`` are hint lines for the rows of the quantity."""
+    from certify.elaborate_hints import Group, hint_lines
+    from certify.provers.hints import Tightening
+
+    lines = [f"plan {len(graph.blocks)} {FORWARD} {CONSTANT_BITS} 1"]
     for i, b in enumerate(graph.blocks):
         lines.append(_block_line(b, scales[i], table))
-        if i in steps:
-            lines.append(f"backward {i} {inner[0]} {inner[1]} -2")
-    lines.append(f"conclude {final[0]} {final[1]}")
-    return tuple(lines)
+        if i not in steps:
+            continue
+        step, rows = steps[i], -2
+        bits = PAIRS if b.is_pair else inner
+        if isinstance(step, Tightening):
+            if not len(step.rows):
+                continue
+            group = Group(step.hints, 2 * len(step.rows), scales[i] + bits[0])
+            lines.extend(hint_lines(graph, scales, [group], table))
+            rows = table.add(step.rows.astype(np.int32))
+        elif step is not None:
+            rows = table.add(np.asarray(step, dtype=np.int32))
+        lines.append(f"backward {i} {bits[0]} {bits[1]} {rows}")
+    return (*lines, *finish, f"conclude {final[0]} {final[1]}")
 
 
 def _block_line(b: Block, scale: int, table: TensorTable) -> str:
@@ -159,10 +176,8 @@ def tree_lines(tree: Tree) -> list[str]:
     return out
 
 
-def write_certificate(
-    claim: Claim, plans: Sequence[tuple[str, ...]], trees: Sequence[Tree], table: TensorTable
-) -> Certificate:
-    """Assemble the bundle of a claim, its networks and a proof; deterministic bytes."""
+def claim_files(claim: Claim) -> dict[str, bytes]:
+    """The files of a bundle that say what is claimed: networks, claim, tensors."""
     files: dict[str, bytes] = {}
     for net in (claim.f, claim.g):
         if net is not None:
@@ -171,9 +186,29 @@ def write_certificate(
             files |= {f"blobs/{d}": data for d, data in encoded.blobs.items()}
     text = encode_claim(claim)
     files |= {f"blobs/{d}": data for d, data in text.blobs.items()}
-    files |= {f"blobs/{d}": data for d, data in table.blobs.items()}
-    files["claim"] = text.text
-    files["claim.json"] = claim_json(claim)
+    return files | {"claim": text.text, "claim.json": claim_json(claim)}
+
+
+def row_units(claim: Claim) -> list[tuple[str, Fraction, int]]:
+    """(what they bear on: difference, f or g; their unit; their number) for each group of the quantity's rows.
+
+    The kernel's own reading of the claim: its rows are integers, those of the quantity times the unit.
+    """
+    from certify.kernel.arithmetic import fast
+    from certify.kernel.claim import Claim as KernelClaim
+    from certify.kernel.rules.conclude import quantity_rows
+
+    read = KernelClaim(BundleFiles(claim_files(claim)))
+    labels = read.labels(fast) if read.quantity[0] in ("margin", "decision") else None  # type: ignore[no-untyped-call]
+    rows = quantity_rows(fast, read, 0, labels)  # type: ignore[no-untyped-call]
+    return [(r.on, r.unit, r.matrix.shape[0]) for r in rows]
+
+
+def write_certificate(
+    claim: Claim, plans: Sequence[tuple[str, ...]], trees: Sequence[Tree], table: TensorTable
+) -> Certificate:
+    """Assemble the bundle of a claim, its networks and a proof; deterministic bytes."""
+    files = claim_files(claim) | {f"blobs/{d}": data for d, data in table.blobs.items()}
     lines = ["certify-proof 1", *table.lines]
     for plan in plans:
         lines.extend(plan)
@@ -184,11 +219,11 @@ def write_certificate(
     return Certificate(files)
 
 
-class _Files:
+class BundleFiles:
     """The files of a certificate, as the kernel's readers want them."""
 
-    def __init__(self, certificate: Certificate) -> None:
-        self._files = certificate.files
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self._files = files
 
     def read(self, name: str) -> bytes:
         return self._files[name]
@@ -205,7 +240,7 @@ def established(certificate: Certificate) -> tuple[list[Fraction], int]:
     from certify.kernel.claim import Claim as KernelClaim
     from certify.kernel.proof import Proof
 
-    files = _Files(certificate)
+    files = BundleFiles(certificate.files)
     claim = KernelClaim(files)
     bounds, leaves = replay(fast, claim, Proof(files, claim, fast), enforce=False)
     return list(bounds), leaves

@@ -12,6 +12,10 @@ class CertifyError(Exception):
 
     exit_code = 64
 
+    def __str__(self) -> str:
+        """The message on one line: names in files that others wrote may hold any character."""
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in super().__str__())
+
 
 class UnsupportedModel(CertifyError):
     """A model uses something we cannot represent exactly; names the node and the operator. Exit code 65."""

@@ -1,8 +1,8 @@
 """Build a network node by node: the only way loaders and coarsenings make graphs.
 
-The builder keeps graphs small without changing a function: identities, added zeros and trivial selects vanish, chains of
-selects compose, a constant added right after a biasless affine node becomes its bias. Everything it does is
-exact: it never adds two floats.
+The builder keeps graphs small without changing a function: identities, added zeros and trivial selects vanish,
+chains of selects compose, a constant added right after a biasless affine node becomes its bias. Everything it does
+is exact: it never adds two floats.
 """
 
 from __future__ import annotations

@@ -17,11 +17,24 @@ from fractions import Fraction
 import numpy as np
 
 from certify.networks.maps import Floats
+from certify.provers.hints import Hints
+from certify.provers.linear import Tighten
 from certify.provers.problem import Seen
 from certify.provers.region import Region
 
 MOST_DEPTH = 200
 BATCH = 256
+
+
+@dataclass(eq=False)
+class Finish:
+    """How a leaf is bounded better than by default.
+
+    steps: how blocks are tightened (None: as the problem says); hints: for each group of the quantity's rows.
+    """
+
+    steps: Tighten | None
+    hints: list[Hints | None]
 
 
 @dataclass(eq=False)
@@ -42,6 +55,7 @@ class Piece:
     at: Fraction = Fraction(0)
     below: Piece | None = None
     above: Piece | None = None
+    finish: Finish | None = None
 
     @staticmethod
     def of(region: Region, seen: Seen, depth: int) -> list[Piece]:

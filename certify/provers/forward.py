@@ -186,10 +186,18 @@ def assume(graph: BlockGraph, i: int, bounds: Bounds, signs: NDArray[np.intp]) -
         tighten_pair(graph, i, bounds)
 
 
-def open_entries(graph: BlockGraph, i: int, bounds: Bounds) -> NDArray[np.bool_]:
-    """(L, size): the entries whose bounds matter to relus, a sign being open; for u - S w the sign of u or of S w."""
+def open_entries(graph: BlockGraph, i: int, bounds: Bounds, margin: float = 0.0) -> NDArray[np.bool_]:
+    """(L, size): the entries whose bounds matter to relus, a sign being open; for u - S w the sign of u or of S w.
+
+    margin: a share of the width within which a sign that is known counts as open.
+    """
     b = graph.blocks[i]
+
+    def open_(lo: Floats, hi: Floats) -> NDArray[np.bool_]:
+        room = margin * (hi - lo)
+        return (lo < room) & (hi > -room)
+
     if not b.is_pair:
-        return (bounds.lo[i] < 0) & (bounds.hi[i] > 0)
-    lw, uw = picked(b, bounds.lo[b.coarse]), picked(b, bounds.hi[b.coarse])
-    return ((bounds.lo[b.fine] < 0) & (bounds.hi[b.fine] > 0)) | ((lw < 0) & (uw > 0))
+        return open_(bounds.lo[i], bounds.hi[i])
+    found = open_(picked(b, bounds.lo[b.coarse]), picked(b, bounds.hi[b.coarse]))
+    return found | open_(bounds.lo[b.fine], bounds.hi[b.fine])

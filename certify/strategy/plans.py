@@ -14,9 +14,10 @@ import numpy as np
 
 from certify.certificate import Certificate
 from certify.claims import Claim
-from certify.elaborate import Cut, Leaf, Tree, choose_scales, write_certificate, write_plan
+from certify.elaborate import FINAL, Cut, Leaf, Tree, choose_scales, row_units, write_certificate, write_plan
+from certify.elaborate_hints import Group, hint_lines
 from certify.networks.encode import TensorTable
-from certify.provers.branch import Piece
+from certify.provers.branch import Finish, Piece
 from certify.provers.problem import Problem
 
 OCTAVES = 3
@@ -49,11 +50,26 @@ class _Plans:
         magnitude = np.max([p.magnitude for p in leaves], axis=0).tolist()
         span = np.max([p.span for p in leaves], axis=0).tolist()
         scales = choose_scales(self.problem.graph, magnitude, span, max(p.width for p in leaves))
-        lines = write_plan(self.problem.graph, scales, self.problem.steps, self.table)
+        finish = leaves[0].finish
+        if finish is None:
+            lines = write_plan(self.problem.graph, scales, self.problem.steps, self.table)
+        else:
+            steps = self.problem.steps if finish.steps is None else finish.steps
+            lines = write_plan(self.problem.graph, scales, steps, self.table, self._final(finish, scales))
         if lines in self.texts:
             return self.texts.index(lines)
         self.texts.append(lines)
         return len(self.texts) - 1
+
+    def _final(self, finish: Finish, scales: Sequence[int]) -> list[str]:
+        """The hint lines of the quantity's rows."""
+        graph, groups = self.problem.graph, []
+        for (on, unit, rows), hints in zip(row_units(self.claim), finish.hints, strict=True):
+            f, pair = graph.outputs["f"], graph.output_pair()
+            start = graph.outputs[on] if on != "difference" else f if pair is None else pair
+            factor = math.log2(unit.numerator) - math.log2(unit.denominator) + scales[start] + FINAL[0]
+            groups.append(Group(hints, rows, factor))
+        return hint_lines(graph, scales, groups, self.table)
 
     def tree(self, root: Piece) -> Tree:
         """The tree of one part; recursion would be as deep as the splits."""
@@ -74,6 +90,8 @@ class _Plans:
 
 def _group(leaf: Piece) -> object:
     """What leaves have in common that share a plan."""
+    if leaf.finish is not None:
+        return id(leaf)
     if leaf.depth == 0:
         return "whole"
     return math.frexp(leaf.width)[1] // OCTAVES

@@ -25,6 +25,7 @@ from certify.provers.problem import Problem, Seen
 from certify.provers.region import Region
 from certify.results import Bracket, Result, Status
 from certify.strategy.budget import Listener, Progress
+from certify.strategy.improve import improve
 from certify.strategy.plans import certificate_of
 
 # Bisection pays when few coordinates matter; on images it does not.
@@ -70,6 +71,7 @@ class Search:
             part.witness = falsify(self._q, k, seed=self._seed, seconds=share, starts=part.start[None])
             self._say("search", k + 1, total)
         if not self._violated():
+            self._improve()
             self._branch()
         return self._conclude()
 
@@ -143,6 +145,24 @@ class Search:
                     v = v + np.maximum(rows, 0) @ bounds.hi[b][0] + np.minimum(rows, 0) @ bounds.lo[b][0]
             uppers.append(v)
         return self._q.combine(np.concatenate(uppers))
+
+    # ---- better bounds of whole parts
+
+    def _improve(self) -> None:
+        """Optimise slopes of the parts that cutting will not reach, worst first."""
+        open_ = [p for p in range(len(self._parts)) if not self._satisfied(self._parts[p].upper)]
+        wide = [k for k in open_ if moving(self._parts[k].root.region) > MOST_SPLIT_COORDINATES]
+        for done, k in enumerate(sorted(wide, key=lambda k: -self._parts[k].upper)):
+            part, now = self._parts[k], time.perf_counter()
+            left = self._deadline - now
+            if left < 0.05:
+                return
+            floor = -math.inf if part.witness is None else float(part.witness.value)
+            goal = self._goal()
+            target = goal if goal is not None else floor * 1.001
+            improve(self._problem, k, part.root, target, now + 0.8 * left / (len(wide) - done))
+            part.upper = part.root.upper
+            self._say("improve", done + 1, len(wide))
 
     # ---- cuts
 

@@ -130,25 +130,21 @@ class Pass:
             return
         source = self.plan.blocks[b].source
         l, u = self.bounds.lo[source], self.bounds.hi[source]
-        hint = self.hint(b)
-        if hint is not None:
-            # Where the coefficient is zero nothing is relaxed, whatever other rows of the chunk do.
-            p = self.a.where(c.differs(0), hint[0], 0)
-            self.add_constant(line_intercept(self.a, c, p, self.spread(l), self.spread(u)).row_sums())
-        else:
-            p = self._default_relu(c, l, u)
+        p = self.a.where(self.spread(l >= 0), c, 0)
+        # Where the coefficient is zero nothing is relaxed, whatever other rows of the chunk do.
+        some = self.a.places(self.spread((l < 0) & (u > 0)) & c.differs(0), c.shape)
+        if len(some[0]):
+            p = self._lines(c, p, some, l, u, self.hint(b))
         self.add(source, p)
 
-    def _default_relu(self, c, l, u):
-        """Slopes of the default lines; their intercepts go to the constant."""
-        a = self.a
-        p = a.where(self.spread(l >= 0), c, 0)
-        some = a.places(self.spread((l < 0) & (u > 0)), c.shape)
-        if not len(some[0]):
-            return p
-        mine = a.owned(some, self.owner)
+    def _lines(self, c, p, some, l, u, hint):
+        """Slopes with those of lines, hinted or default, at some places; the intercepts go to the constant."""
+        a, mine = self.a, self.a.owned(some, self.owner)
         cs, ls, us = c.at(some), l.at(mine), u.at(mine)
-        slopes = a.where(cs >= 0, cs * a.where(us > -ls, 1, 0), (cs * chord(a, ls, us)) >> SLOPE_BITS)
+        if hint is not None:
+            slopes = hint[0].at(some)
+        else:
+            slopes = a.where(cs >= 0, cs * a.where(us > -ls, 1, 0), (cs * chord(a, ls, us)) >> SLOPE_BITS)
         least = a.minimum((-slopes) * ls, (cs - slopes) * us).negative_part()
         self.add_constant(a.zeros(*c.shape).set(some, least).row_sums())
         return p.set(some, slopes)
@@ -157,11 +153,3 @@ class Pass:
 def chord(a, l, u):
     """floor(2^SLOPE_BITS u / (u - l)) for l < 0 < u."""
     return a.quotient(u << SLOPE_BITS, u - l)
-
-
-def line_intercept(a, c, p, l, u):
-    """min over x in [l, u] of c relu(x) - p x, entrywise, for any slopes p."""
-    at_l = c * l.positive_part() - p * l
-    at_u = c * u.positive_part() - p * u
-    least = a.minimum(at_l, at_u)
-    return a.where((l < 0) & (u > 0), least.negative_part(), least)

@@ -151,21 +151,17 @@ def push_relu_pair(state, b) -> None:
         (bounds.lo[block.inner], bounds.hi[block.inner]),
     ]
     hint = state.hint(b)
-    if hint is not None:
-        on_x, on_d, on_y = a.zeros(*c.shape), a.where(here, hint[0], 0), a.where(here, hint[1], 0)
-        some = a.places(here, c.shape)
-    else:
-        on_x, on_d, on_y, some = _known_slopes(state, au, cd << delta, cd, mine, boxes, here)
+    on_x, on_d, on_y, some = _known_slopes(state, au, cd << delta, cd, mine, boxes, here)
     if len(some[0]):
         leaf = a.owned(some, state.owner)
         x, y, d = ((l.at(leaf), u.at(leaf)) for l, u in boxes)
         shifted = cd.at(some) << delta
         alpha, beta = au.at(some) + shifted, mine.at(some) - shifted
         if hint is not None:
-            slope_d, slope_y = on_d.at(some), on_y.at(some)
+            slope_d, slope_y = hint[0].at(some), hint[1].at(some)
         else:
             slope_d, slope_y = _default_slopes(a, alpha, beta, x, y, d, delta)
-            on_d, on_y = on_d.set(some, slope_d), on_y.set(some, slope_y)
+        on_d, on_y = on_d.set(some, slope_d), on_y.set(some, slope_y)
         least, possible = intercept(a, alpha, beta, slope_d, slope_y, x, y, d, delta)
         if not a.all_true(possible):
             impossible = a.places(~possible, (1, least.shape[0]))[1]
