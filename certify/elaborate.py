@@ -25,18 +25,33 @@ if TYPE_CHECKING:
     from certify.provers.blocks import Block, BlockGraph
     from certify.provers.linear import Tighten
 
-# Bits of a block's integers, of coefficients (C), of weights (Q) and of constants. 22 + 22 bits keep products of
-# rows with norm below 2^9 in one BLAS call; a final pass has few rows and can afford more.
-RANGE_BITS = 20
-MAGNITUDE_BITS = 30
-INPUT_BITS = 18
 MOST_DELTA = 16
-INNER = (24, 24)
-PAIRS = (20, 22)
+# A final pass has few rows and can afford precision.
 FINAL = (30, 32)
-# Bits of the maps of interval images: one row for each leaf, so precision is cheap here.
-FORWARD = 40
 CONSTANT_BITS = 40
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Bits of a plan.
+
+    span, magnitude: of a block's integers, for its width and at most for its bounds; inputs: for the widest input.
+    inner, pairs: of coefficients and of weights in passes that tighten nodes and differences. forward: of the maps of
+    interval images, of which there is one row for each leaf.
+    """
+
+    span: int
+    magnitude: int
+    inputs: int
+    inner: tuple[int, int]
+    pairs: tuple[int, int]
+    forward: int
+
+
+# Products stay in one or two BLAS calls.
+PLAIN = Precision(20, 30, 18, (24, 24), (20, 22), 40)
+# For semidefinite bounds: they feel the bounds of blocks a hundred times more, and small networks can afford it.
+FINE = Precision(26, 36, 24, (30, 32), (26, 30), 48)
 
 
 @dataclass(frozen=True)
@@ -59,12 +74,14 @@ class Cut:
 Tree = Leaf | Cut
 
 
-def choose_scales(graph: BlockGraph, magnitude: Sequence[float], span: Sequence[float], width: float) -> list[int]:
+def choose_scales(
+    graph: BlockGraph, magnitude: Sequence[float], span: Sequence[float], width: float, precision: Precision = PLAIN
+) -> list[int]:
     """A power-of-two unit for each block.
 
     magnitude, span: the largest absolute bound and the largest width of each block over the regions the plan serves;
-    width: the largest width of an input coordinate there. A block gets RANGE_BITS for its width, as far as its
-    magnitude stays below MAGNITUDE_BITS. Blocks that the rules tie together (a relu and its source, u and w) share
+    width: the largest width of an input coordinate there. A block gets the precision's bits for its width, as far as
+    its magnitude stays within its own. Blocks that the rules tie together (a relu and its source, u and w) share
     a scale; a difference is at least as fine, by at most MOST_DELTA bits.
     """
     parent = list(range(len(graph.blocks)))
@@ -88,13 +105,13 @@ def choose_scales(graph: BlockGraph, magnitude: Sequence[float], span: Sequence[
         wide[find(i)] = max(wide[find(i)], span[i])
 
     def fitted(root: int) -> int:
-        return min(RANGE_BITS - _exponent(wide[root]), MAGNITUDE_BITS - _exponent(size[root]))
+        return min(precision.span - _exponent(wide[root]), precision.magnitude - _exponent(size[root]))
 
     inputs = {find(i) for i, b in enumerate(graph.blocks) if b.kind == "input"}
 
     def node_scale(root: int) -> int:
         if root in inputs:
-            return INPUT_BITS - _exponent(width) if width > 0 else 2 * INPUT_BITS
+            return precision.inputs - _exponent(width) if width > 0 else 2 * precision.inputs
         return fitted(root)
 
     out = []
@@ -119,20 +136,19 @@ def write_plan(
     steps: Tighten,
     table: TensorTable,
     finish: Sequence[str] = (),
-    inner: tuple[int, int] = INNER,
-    final: tuple[int, int] = FINAL,
+    precision: Precision = PLAIN,
 ) -> tuple[str, ...]:
     """The lines of one plan (specs/format.md#proof); ``finish`` are hint lines for the rows of the quantity."""
     from certify.elaborate_hints import Group, hint_lines
     from certify.provers.hints import Tightening
 
-    lines = [f"plan {len(graph.blocks)} {FORWARD} {CONSTANT_BITS} 1"]
+    lines = [f"plan {len(graph.blocks)} {precision.forward} {CONSTANT_BITS} 1"]
     for i, b in enumerate(graph.blocks):
         lines.append(_block_line(b, scales[i], table))
         if i not in steps:
             continue
         step, rows = steps[i], -2
-        bits = PAIRS if b.is_pair else inner
+        bits = precision.pairs if b.is_pair else precision.inner
         if isinstance(step, Tightening):
             if not len(step.rows):
                 continue
@@ -142,7 +158,7 @@ def write_plan(
         elif step is not None:
             rows = table.add(np.asarray(step, dtype=np.int32))
         lines.append(f"backward {i} {bits[0]} {bits[1]} {rows}")
-    return (*lines, *finish, f"conclude {final[0]} {final[1]}")
+    return (*lines, *finish, f"conclude {FINAL[0]} {FINAL[1]}")
 
 
 def _block_line(b: Block, scale: int, table: TensorTable) -> str:

@@ -17,6 +17,7 @@ BITS = 200
 SPLIT_SCALE = 2_000
 DEPTH = 1_000
 LEAVES = 10_000_000
+COORDINATES = 4_000
 
 # Leaves replayed together. Changes no value.
 BATCH = 512

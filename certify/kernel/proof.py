@@ -7,6 +7,7 @@ Spec: format.md#proof, rules.md#blocks.
 from __future__ import annotations
 
 from certify.kernel.blocks import Block, Plan, Relation
+from certify.kernel.forms import Forms
 from certify.kernel.limits import BITS, BLOCKS, PLANS, SCALE
 from certify.kernel.maps import FixedMap, coarsened, common_bits, difference_map, fixed_map, gathered_map
 from certify.kernel.rules import conclude
@@ -22,7 +23,8 @@ class Proof:
         self.lines = Lines("proof", bundle.read("proof"))
         self.lines.header("proof")
         self._table = read_table(self.lines, bundle)
-        self._a, self._claim = arithmetic, claim
+        self._a = self.arithmetic = arithmetic
+        self._claim = claim
         self._maps: dict[object, FixedMap] = {}
         self._differences: dict[object, FixedMap | None] = {}
         self.plans: list[Plan] = []
@@ -62,9 +64,10 @@ class _PlanReader:
         self._plan = Plan(forward, constant, slots)
         slopes: dict[int, tuple[int, int]] = {}
         multipliers: dict[int, int] = {}
+        forms = Forms(self._proof, self._plan, self._claim)
         pairs = ("pair-direct", "pair-relu", "pair-affine")
         while True:
-            words = lines.next("node", *pairs, "backward", "slopes", "multipliers", "conclude")
+            words = lines.next("node", *pairs, "backward", "slopes", "multipliers", *forms.WORDS, "conclude")
             word, rest = words[0], words[1:]
             if word == "node":
                 self._read_node(rest)
@@ -88,17 +91,23 @@ class _PlanReader:
                 hints = self._hints(slopes, multipliers, 2 * len(chosen or ()))
                 self._plan.steps.append(("backward", b, c, q, chosen, hints))
                 slopes, multipliers = {}, {}
+            elif word in forms.WORDS:
+                self._complete(count)
+                forms.read(word, rest)
             else:
                 c, q = lines.integers(rest, 2)
                 self._bits(c, q)
-                fits = len(self._plan.blocks) == count
-                lines.need(fits, "word-count", f"{len(self._plan.blocks)} blocks, {count} announced")
+                self._complete(count)
                 hints = self._hints(slopes, multipliers, conclude.row_count(self._claim))
                 self._plan.steps.append(("conclude", c, q, hints))
                 for name, node in self._claim.outputs.items():
                     lines.need(node in self._plan.at, "no-such-block", f"no block for the output of {name}")
                     self._plan.outputs[name] = self._plan.at[node]
                 return self._plan
+
+    def _complete(self, count):
+        found = len(self._plan.blocks)
+        self._lines.need(found == count, "word-count", f"{found} blocks, {count} announced")
 
     def _bits(self, *values):
         for v in values:

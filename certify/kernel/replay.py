@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from certify.kernel.blocks import Bounds
 from certify.kernel.limits import BATCH, CHUNK
-from certify.kernel.rules import backward, conclude, difference, forward, split
+from certify.kernel.rules import backward, conclude, difference, forward, quadratic, split
 from certify.kernel.rules.domain import Region
 from certify.kernel.verdict import MachineFault
 
@@ -42,7 +42,7 @@ class Replay:
         for step in self._plan.steps[:-1]:
             if step[0] == "block":
                 self._enclose(step[1])
-            else:
+            elif step[0] == "backward":
                 self._tighten(*step[1:])
         found = self._conclude(labels, *self._plan.steps[-1][1:])
         return [None if i in self._bounds.closed else v for i, v in enumerate(found)]
@@ -152,5 +152,25 @@ class Replay:
             unit = first.unit * (Fraction(1 << (c + scale)) if c + scale >= 0 else Fraction(1, 1 << -(c + scale)))
             for i, found in enumerate(uppers):
                 found.extend(Fraction(-k * unit.denominator, unit.numerator) for k in below[i * n : (i + 1) * n])
+                self._by_forms(i, each[i], offset, found)
             offset += n
         return [conclude.combine(claim, found) for found in uppers]
+
+    def _by_forms(self, i, rows, offset, found):
+        """Lower the bounds of the rows from ``offset`` on by the quadratic steps of the plan, on leaf i."""
+        made = {}
+        for word, row, *rest in self._plan.steps:
+            if word != "quadratic" or i in self._bounds.closed or not offset <= row < len(found):
+                continue
+            bits, factor, shift, chosen, facts, factors = rest
+            if (id(chosen), bits) not in made:
+                made[id(chosen), bits] = quadratic.Expressions(self._a, self._plan, self._bounds, i, chosen, bits)
+            x, slot = made[id(chosen), bits], self._leaves[i].slot
+            mine = [(kind, b, m.rows(slot, slot + 1)) for kind, b, m in facts]
+            hint = factors.rows(slot, slot + 1).shaped(x.n, x.n)
+            outputs = x.outputs(rows.on)
+            k = row - offset
+            bound = quadratic.upper_bound(
+                self._a, x, outputs, rows.matrix.rows(k, k + 1), mine, bits, factor, shift, hint
+            )
+            found[row] = min(found[row], bound * Fraction(rows.unit.denominator, rows.unit.numerator))

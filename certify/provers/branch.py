@@ -21,6 +21,7 @@ from certify.provers.hints import Hints
 from certify.provers.linear import Tighten
 from certify.provers.problem import Seen
 from certify.provers.region import Region
+from certify.provers.semidefinite import FormProofs
 
 MOST_DEPTH = 200
 BATCH = 256
@@ -30,11 +31,13 @@ BATCH = 256
 class Finish:
     """How a leaf is bounded better than by default.
 
-    steps: how blocks are tightened (None: as the problem says); hints: for each group of the quantity's rows.
+    steps: how blocks are tightened (None: as the problem says); hints: for each group of the quantity's rows;
+    forms: semidefinite bounds of some rows.
     """
 
     steps: Tighten | None
     hints: list[Hints | None]
+    forms: FormProofs | None = None
 
 
 @dataclass(eq=False)

@@ -14,7 +14,19 @@ import numpy as np
 
 from certify.certificate import Certificate
 from certify.claims import Claim
-from certify.elaborate import FINAL, Cut, Leaf, Tree, choose_scales, row_units, write_certificate, write_plan
+from certify.elaborate import (
+    FINAL,
+    FINE,
+    PLAIN,
+    Cut,
+    Leaf,
+    Tree,
+    choose_scales,
+    row_units,
+    write_certificate,
+    write_plan,
+)
+from certify.elaborate_forms import form_lines
 from certify.elaborate_hints import Group, hint_lines
 from certify.networks.encode import TensorTable
 from certify.provers.branch import Finish, Piece
@@ -49,17 +61,26 @@ class _Plans:
     def _add(self, leaves: list[Piece]) -> int:
         magnitude = np.max([p.magnitude for p in leaves], axis=0).tolist()
         span = np.max([p.span for p in leaves], axis=0).tolist()
-        scales = choose_scales(self.problem.graph, magnitude, span, max(p.width for p in leaves))
         finish = leaves[0].finish
+        precision = FINE if finish is not None and finish.forms is not None else PLAIN
+        scales = choose_scales(self.problem.graph, magnitude, span, max(p.width for p in leaves), precision)
         if finish is None:
             lines = write_plan(self.problem.graph, scales, self.problem.steps, self.table)
         else:
             steps = self.problem.steps if finish.steps is None else finish.steps
-            lines = write_plan(self.problem.graph, scales, steps, self.table, self._final(finish, scales))
+            final = [*self._forms(finish), *self._final(finish, scales)]
+            lines = write_plan(self.problem.graph, scales, steps, self.table, final, precision)
         if lines in self.texts:
             return self.texts.index(lines)
         self.texts.append(lines)
         return len(self.texts) - 1
+
+    def _forms(self, finish: Finish) -> list[str]:
+        """The lines of semidefinite bounds."""
+        if finish.forms is None:
+            return []
+        units = [float(unit) for _, unit, rows in row_units(self.claim) for _ in range(rows)]
+        return form_lines(finish.forms.chosen, {k: (p, units[k]) for k, p in finish.forms.rows.items()}, self.table)
 
     def _final(self, finish: Finish, scales: Sequence[int]) -> list[str]:
         """The hint lines of the quantity's rows."""

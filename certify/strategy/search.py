@@ -160,9 +160,19 @@ class Search:
             floor = -math.inf if part.witness is None else float(part.witness.value)
             goal = self._goal()
             target = goal if goal is not None else floor * 1.001
-            improve(self._problem, k, part.root, target, now + 0.8 * left / (len(wide) - done))
+            starts = improve(self._problem, k, part.root, target, floor, now + 0.8 * left / (len(wide) - done))
             part.upper = part.root.upper
+            if starts:
+                self._attack(k, np.array(starts))
             self._say("improve", done + 1, len(wide))
+
+    def _attack(self, k: int, starts: Floats) -> None:
+        """Another attack on part k from points that a relaxation suggests."""
+        part, left = self._parts[k], self._deadline - time.perf_counter()
+        seconds = min(1.0, max(0.05, 0.2 * left))
+        found = falsify(self._q, k, seed=self._seed, seconds=seconds, starts=starts)
+        if found is not None and (part.witness is None or found.value > part.witness.value):
+            part.witness = found
 
     # ---- cuts
 
