@@ -31,10 +31,10 @@ def form_lines(chosen: Chosen, proofs: Mapping[int, tuple[RowProof, float]], tab
 
 
 def _row_lines(row: int, proof: RowProof, unit: float, table: TensorTable) -> list[str]:
-    n, size = len(proof.remainder), max(abs(proof.bound), 1e-300)
-    # Expressions miss about n units of 2^-bits in each factor; multipliers half a unit of 2^-factor.
-    bits = _bits(4 * n * proof.weight / (LOSS * size))
-    factor = _bits(proof.spread / (LOSS * size * unit))
+    n, size = len(proof.remainder), max(abs(proof.bound), LOSS * proof.size, 1e-30)
+    # Expressions miss about n units of 2^-bits in each factor, and in the row; multipliers half a unit of 2^-factor.
+    bits = _bits(4 * n * (proof.weight + 1) / (LOSS * size))
+    factor = min(MOST - bits, max(-bits, _bits(proof.spread / (LOSS * size)) - round(math.log2(unit))))
     lines = []
     for (b, kind), m in sorted(proof.multipliers.items()):
         whole = np.rint(m * unit * 2.0**factor)
@@ -42,15 +42,15 @@ def _row_lines(row: int, proof: RowProof, unit: float, table: TensorTable) -> li
             lines.append(f"fact {kind} {b} {table.add(_narrow(whole))}")
     largest = float(np.abs(proof.remainder).max()) * unit
     kept = 2 * FACTOR_BITS - math.ceil(math.log2(max(largest, 1e-300))) - 1
-    shift = max(0, 2 * bits + factor - kept)
+    shift = min(MOST, max(0, 2 * bits + factor - kept))
     form = proof.remainder * unit * 2.0 ** (2 * bits + factor - shift + 1)
-    lower = np.linalg.cholesky(form)
+    lower: Floats = np.linalg.cholesky(form)
     lines.append(f"quadratic {row} {bits} {factor} {shift} {table.add(_narrow(np.rint(lower[np.tril_indices(n)])))}")
     return lines
 
 
 def _bits(ratio: float) -> int:
-    return max(0, min(MOST, math.ceil(math.log2(max(ratio, 1.0)))))
+    return max(0, min(MOST // 2, math.ceil(math.log2(min(max(ratio, 1.0), 2.0**MOST)))))
 
 
 def _narrow(whole: Floats) -> NDArray[np.int32] | NDArray[np.int64]:

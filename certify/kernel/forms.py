@@ -58,7 +58,8 @@ class Forms:
     def _quadratic(self, row, bits, factor, shift, tensor):
         lines, n, t = self._lines, self._count(), self._proof.tensor(tensor)
         lines.need(0 <= row < conclude.row_count(self._claim), "hint", "no such row of the quantity")
-        for v in (bits, factor, shift):
+        # Rows may come in very small units: multipliers may then be in units above one.
+        for v in (bits, bits + factor, shift):
             lines.need(v >= 0, "bits", "a number of bits is not negative")
             limit(v, BITS, lines.place, "number of bits")
         half, slots = n * (n + 1) // 2, self._plan.slots

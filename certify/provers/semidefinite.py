@@ -24,7 +24,9 @@ class RowProof:
     bound: float
     multipliers: dict[tuple[int, Kind], Floats]
     remainder: Floats
-    # Numbers the elaborator chooses its bits by: sums over facts of |m| (|p| + |r|) and of |p| |r|, in 1-norms.
+    # Numbers the elaborator chooses its bits by: the largest value of the row that boxes alone allow, and sums over
+    # facts of |m| (|p| + |r|) and of |p| |r|, in 1-norms.
+    size: float
     weight: float
     spread: float
 
@@ -78,9 +80,9 @@ class Relaxation:
         """Bound minus row k of functionals on blocks, as a problem gives them; and z, where the relaxation peaks."""
         objective = -self.form.row(rows, k)
         found = solve(self._facts, objective, target=target, gap=gap, seconds=seconds)
-        return self._proof(found), np.concatenate([[1.0], found.point])
+        return self._proof(found, float(np.abs(objective).sum())), np.concatenate([[1.0], found.point])
 
-    def _proof(self, found: Solution) -> RowProof:
+    def _proof(self, found: Solution, size: float) -> RowProof:
         out: dict[tuple[int, Kind], Floats] = {}
         at, weight, spread = 0, 0.0, 0.0
         for fact, scale in zip(self.form.facts, self._scales, strict=True):
@@ -91,4 +93,4 @@ class Relaxation:
             p, r = np.abs(fact.p).sum(axis=1), np.abs(fact.r).sum(axis=1)
             weight += float(np.abs(m) @ (p + r))
             spread += float(p @ r)
-        return RowProof(found.bound, out, found.remainder, weight, spread)
+        return RowProof(found.bound, out, found.remainder, size, weight, spread)

@@ -37,6 +37,7 @@ from bundles import (
     zipped,
 )
 from cases import random_case
+from semidefinite_bundles import stored
 
 from certify.networks.builder import Builder
 from certify.networks.graph import Network
@@ -115,6 +116,8 @@ def accepts() -> dict[str, Files]:
         "conclude--upper-one-network": bundle(Case(F, None, BOX, ("upper", np.array([1.0, 0.0])))),
         "conclude--margin": bundle(Case(F, G, BALLS, ("margin", np.array([0, 1], dtype="i4")), PAIRS)),
         "conclude--decision": bundle(Case(F, G, BALLS, ("decision", np.array([0, 1], dtype="i4")), PAIRS)),
+        "quadratic--relu-pair": stored("relu-pair"),
+        "quadratic--merged-neurons": stored("merged-neurons"),
         "difference--same-network-is-zero": bundle(Case(F, F, BOX)),
     }
     # A zero bias beside a fractional one: a difference keeps its precision.
@@ -163,6 +166,7 @@ def rejects(a: dict[str, Files]) -> dict[str, Files | bytes]:
     base, balls, points = a["difference--relu-pair"], a["domain--two-balls-within"], a["domain--points"]
     split, hints, direct = a["split--three-levels"], a["backward--slope-hints"], a["difference--direct"]
     margin = a["conclude--margin"]
+    form = a["quadratic--relu-pair"]
     free, scaled = a["networks--free"], a["networks--unknown-scale"]
     f = network(base)
     low = Fraction(max(established(base, FAST)))
@@ -234,6 +238,22 @@ def rejects(a: dict[str, Files]) -> dict[str, Files | bytes]:
             first_after(hints, "slopes", "backward"),
             open_rows(first_after(hints, "slopes", "backward")),
         ),
+        "bound-too-high--with-another-factor": factor_of(form, 2),
+        "hint--a-factor-of-another-size": edited(form, "proof", first(form, "coordinates") + "\n", ""),
+        "hint--coordinates-of-an-affine-block": edited(
+            form, "proof", first(form, "coordinates"), with_word(first(form, "coordinates"), 1, affine_block(form))
+        ),
+        "hint--a-relu-fact-of-an-input": edited(
+            form, "proof", first(form, "fact above"), with_word(first(form, "fact above"), 2, "0")
+        ),
+        "hint--a-fact-nobody-knows": edited(form, "proof", "fact above", "fact below"),
+        "hint--no-such-row": edited(
+            form, "proof", first(form, "quadratic"), with_word(first(form, "quadratic"), 1, "9")
+        ),
+        "hint--coordinate-of-a-third-kind": third_kind(form),
+        "bits--of-a-form": edited(
+            form, "proof", first(form, "quadratic"), with_word(first(form, "quadratic"), 3, "-150")
+        ),
         "part-order--swapped": edited(balls, "proof", "part 0", "part 1"),
         "split-outside--beyond-the-box": edited(
             split, "proof", first(split, "split"), with_word(with_word(first(split, "split"), 2, "99"), 3, "0")
@@ -258,8 +278,30 @@ def declines(a: dict[str, Files]) -> dict[str, Files]:
 # ---- helpers of single vectors
 
 
-def first(files: Files, word: str) -> str:
-    return next(x for x in files["proof"].decode().split("\n") if x.split(" ")[0] == word)
+def first(files: Files, words: str) -> str:
+    return next(x for x in files["proof"].decode().split("\n") if f"{x} ".startswith(f"{words} "))
+
+
+def hint_tensor(files: Files, line: str, data) -> Files:
+    """The tensor that a proof line names last, holding what ``data`` makes of its integers."""
+    tensors = [words.split(" ") for words in files["proof"].decode().split("\n") if words.startswith("tensor")]
+    _, kind, _, digest = tensors[int(line.split(" ")[-1])]
+    old = np.frombuffer(files[f"blobs/{digest}"], dtype=f"<{kind}")
+    return sealed(renamed(files, f"blobs/{digest}", data(old).astype(old.dtype).tobytes()))
+
+
+def factor_of(files: Files, divisor: int) -> Files:
+    """The factor of a form made smaller: the remainder is then charged."""
+    return hint_tensor(files, first(files, "quadratic"), lambda v: v // divisor)
+
+
+def third_kind(files: Files) -> Files:
+    return hint_tensor(files, first(files, "coordinates"), lambda v: np.where(v > 0, 3, v))
+
+
+def affine_block(files: Files) -> str:
+    """The number of the first affine block that a pair mentions."""
+    return first(files, "pair-affine").split(" ")[1]
 
 
 def with_word(line: str, i: int, word: str) -> str:

@@ -18,12 +18,17 @@ from bundles import FAST, PURE, bundle, established, renamed, sealed, verdict, w
 from cases import KINDS, random_case, random_styles
 from rational_oracle import squared, worst
 from reading import read_case
+from semidefinite_bundles import KINDS as SEMIDEFINITE_KINDS
+from semidefinite_bundles import tight_semidefinite
 
 CHUNKS, PER_CHUNK = 26, 500
+BASES = (*KINDS, "semidefinite")
 
 
 def base(seed: int, kind: str):
     """A sealed bundle whose threshold is exactly what is established."""
+    if kind == "semidefinite":
+        return tight_semidefinite(seed, random.Random(seed).choice(SEMIDEFINITE_KINDS))
     case, r = random_case(seed, kind), random.Random(seed)
     style = replace(random_styles(seed)[0], backward=r.choice([0.0, 0.3]), use_pairs=r.random() < 0.8)
     # Usually one leaf for each part: the campaign is about many damages, not about long proofs.
@@ -231,7 +236,7 @@ def contradicted(files, seed) -> bool:
 def campaign(path, chunk: int, count: int) -> Counter:
     """Damage, check, judge; returns how often each verdict came."""
     r, verdicts = random.Random(chunk), Counter()
-    kind = KINDS[chunk % len(KINDS)]
+    kind = BASES[chunk % len(BASES)]
     files = base(chunk, kind)
     for number in range(count):
         if number % 20 == 0:
