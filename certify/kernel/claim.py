@@ -123,12 +123,27 @@ class Claim:
             self.quantity = ("output", j)
         elif form in ("functional", "upper") and len(words) == 2:
             self.quantity = (form, self._tensor(lines, words[1], "f", self.n_out))
+        elif form == "least" and len(words) >= 5 and len(words) % 2 == 1:
+            self._read_least(lines, words)
         elif form in ("margin", "decision") and len(words) == 2:
             lines.need(self.n_out >= 2, "one-output", f"a {form} needs two outputs")
             lines.need("g" in self.outputs, "one-network", f"a {form} compares two networks")
             self.quantity = (form, self._tensor(lines, words[1], "i", self.domain.parts))
         else:
             raise Rejected("unexpected-word", lines.place, "no such form of quantity")
+
+    def _read_least(self, lines, words):
+        """`least TA TB (NUM DEN)*K`: K rows on f, on g (-1: none, -2: minus those on f), and what they exceed."""
+        pairs = lines.integers(words[3:], len(words) - 3)
+        for den in pairs[1::2]:
+            lines.need(den >= 1, "denominator", "a denominator is at least 1")
+        limits = tuple(Fraction(num, den) for num, den in zip(pairs[::2], pairs[1::2], strict=True))
+        on_f = self._tensor(lines, words[1], "f", len(limits) * self.n_out)
+        other = lines.integer(words[2])
+        lines.need(other == -1 or "g" in self.outputs, "one-network", "rows on g need g")
+        signs = {-1: "none", -2: "opposite"}
+        on_g = signs[other] if other in signs else self._tensor(lines, words[2], "f", len(limits) * self.n_out)
+        self.quantity = ("least", on_f, on_g, limits)
 
     def labels(self, arithmetic):
         """The class of each part, for margins and decisions."""

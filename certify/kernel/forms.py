@@ -57,6 +57,8 @@ class Forms:
 
     def _quadratic(self, row, bits, factor, shift, tensor):
         lines, n, t = self._lines, self._count(), self._proof.tensor(tensor)
+        both = self._claim.quantity[0] == "least" and self._claim.quantity[2] not in ("none", "opposite")
+        lines.need(not both, "hint", "rule quadratic bounds rows on f, on g or on their difference")
         lines.need(0 <= row < conclude.row_count(self._claim), "hint", "no such row of the quantity")
         # Rows may come in very small units: multipliers may then be in units above one.
         for v in (bits, bits + factor, shift):

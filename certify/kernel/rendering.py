@@ -55,6 +55,9 @@ def _quantity(quantity):
         return {"kind": form, "modulo-mean": bool(quantity[2]), "norm": quantity[1]}
     if form == "output":
         return {"index": quantity[1], "kind": form}
+    if form == "least":
+        on_g, limits = quantity[2], [_number(v) for v in quantity[3]]
+        return {"kind": form, "minus": limits, "on-f": quantity[1], "on-g": None if on_g == "none" else on_g}
     return {"kind": form, "row" if form in ("functional", "upper") else "labels": quantity[1]}
 
 
@@ -70,4 +73,6 @@ def _json(value) -> str:
         return str(value)
     if isinstance(value, str):
         return f'"{value}"'
+    if isinstance(value, list):
+        return "[" + ",".join(_json(v) for v in value) + "]"
     return "{" + ",".join(f'"{k}":{_json(value[k])}' for k in sorted(value)) + "}"

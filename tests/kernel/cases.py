@@ -241,6 +241,14 @@ def random_quantity(r: random.Random, f: Network, two: bool, parts: int) -> tupl
     return form, np.array([r.randrange(n) for _ in range(parts)], dtype=np.int32)
 
 
+def random_least(r: random.Random, n: int, two: bool) -> tuple:
+    """The words of a `least` quantity: one to three rows on f alone, on the difference, or on both."""
+    k, spread = r.randrange(1, 4), r.choice([0, 0, 60])
+    others = [-1, -2, numbers(r, k * n, spread=spread)] if two else [-1]
+    limits = [v for _ in range(k) for v in (r.randrange(-9, 10), r.randrange(1, 9))]
+    return "least", numbers(r, k * n, spread=spread), r.choice(others), *limits
+
+
 def random_case(seed: int, kind: str | None = None) -> Case:
     """A case drawn from a seed."""
     r = random.Random(seed)

@@ -57,6 +57,8 @@ F = mlp([[1, -0.5], [0.75, 1]], [[1, -1], [0.5, 0.25]])
 G = mlp([[1, -0.5], [0.75, 0.875]], [[1, -1], [0.5, 0]])
 PAIRS = ((1, 1, None), (2, 2, None), (3, 3, None))
 BOX = Region("box", (np.array([-1.0, -0.5]), np.array([0.5, 1.0])))
+TWO_ROWS = np.array([1, -1, 0.1, 0])
+OTHER_ROWS = np.array([-0.5, 1, 0.25, -3])
 BALLS = Region("ball", (np.array([[0.25, 0.5], [0.5, 0.75]]),), "linf", Fraction(1, 8), (Fraction(0), Fraction(1)))
 
 
@@ -116,6 +118,9 @@ def accepts() -> dict[str, Files]:
         "conclude--upper-one-network": bundle(Case(F, None, BOX, ("upper", np.array([1.0, 0.0])))),
         "conclude--margin": bundle(Case(F, G, BALLS, ("margin", np.array([0, 1], dtype="i4")), PAIRS)),
         "conclude--decision": bundle(Case(F, G, BALLS, ("decision", np.array([0, 1], dtype="i4")), PAIRS)),
+        "conclude--least-on-one-network": bundle(Case(F, None, BOX, ("least", TWO_ROWS, -1, 1, 8, -1, 4))),
+        "conclude--least-of-a-difference": bundle(Case(F, G, BOX, ("least", TWO_ROWS, -2, 1, 8, -1, 4), PAIRS)),
+        "conclude--least-on-both": bundle(Case(F, G, BOX, ("least", TWO_ROWS, OTHER_ROWS, 0, 1, 1, 3), PAIRS)),
         "quadratic--relu-pair": stored("relu-pair"),
         "quadratic--merged-neurons": stored("merged-neurons"),
         "difference--same-network-is-zero": bundle(Case(F, F, BOX)),
@@ -168,6 +173,7 @@ def rejects(a: dict[str, Files]) -> dict[str, Files | bytes]:
     margin = a["conclude--margin"]
     form = a["quadratic--relu-pair"]
     free, scaled = a["networks--free"], a["networks--unknown-scale"]
+    least = a["conclude--least-on-both"]
     f = network(base)
     low = Fraction(max(established(base, FAST)))
     two = zipped(base)
@@ -254,6 +260,13 @@ def rejects(a: dict[str, Files]) -> dict[str, Files | bytes]:
         "bits--of-a-form": edited(
             form, "proof", first(form, "quadratic"), with_word(first(form, "quadratic"), 3, "-150")
         ),
+        "bound-too-high--least-strict-at-the-bound": with_threshold(least, max(established(least, FAST)), "below"),
+        "bound-too-high--least-with-a-smaller-limit": edited(least, "claim", " 0 1 1 3\n", " 0 1 1 4\n"),
+        "denominator--of-a-least-limit": edited(least, "claim", " 0 1 1 3\n", " 0 1 1 0\n"),
+        "unexpected-word--half-a-limit": edited(least, "claim", " 0 1 1 3\n", " 0 1 1\n"),
+        "shape--one-limit-too-many": edited(least, "claim", " 0 1 1 3\n", " 0 1 1 3 1 3\n"),
+        "no-such-tensor--least-rows": edited(least, "claim", "quantity least 2 3", "quantity least 2 -3"),
+        "one-network--least-on-both": edited(least, "claim", f"g {network(least, 1)[9:]}", "g zero"),
         "part-order--swapped": edited(balls, "proof", "part 0", "part 1"),
         "split-outside--beyond-the-box": edited(
             split, "proof", first(split, "split"), with_word(with_word(first(split, "split"), 2, "99"), 3, "0")

@@ -175,11 +175,26 @@ def quantity(case: Case, part: int, f: Vector, g: Vector) -> Fraction:
     if form in ("functional", "upper"):
         total = sum(a * b for a, b in zip(exact(case.quantity[1]), d, strict=True))
         return abs(total) if form == "functional" else total
+    if form == "least":
+        return least(case, f, g)
     c = int(np.asarray(case.quantity[1])[part])
     others = [j for j in range(len(f)) if j != c]
     if form == "margin":
         return max((f[j] - f[c]) - (g[j] - g[c]) for j in others)
     return max(max(f[j] - f[c], g[j] - g[c]) for j in others)
+
+
+def least(case: Case, f: Vector, g: Vector) -> Fraction:
+    """The smallest a_k . f + b_k . g - t_k."""
+    _, a, b, *limits = case.quantity
+    n, on_f = len(f), exact(a)
+    on_g = [0] * len(on_f) if isinstance(b, int) and b == -1 else [-v for v in on_f] if isinstance(b, int) else exact(b)
+    values = []
+    for k in range(len(limits) // 2):
+        row = slice(k * n, (k + 1) * n)
+        total = sum(p * q for p, q in zip([*on_f[row], *on_g[row]], [*f, *g], strict=True))
+        values.append(total - Fraction(limits[2 * k], limits[2 * k + 1]))
+    return min(values)
 
 
 def squared(case: Case) -> bool:

@@ -90,6 +90,9 @@ def read_case(files) -> Case:
         quantity = "value", q[1], int(q[2])
     elif q[0] == "output":
         quantity = "output", int(q[1])
+    elif q[0] == "least":
+        other = int(q[2])
+        quantity = "least", tensors[int(q[1])], tensors[other] if other >= 0 else other, *map(int, q[3:])
     else:
         quantity = q[0], tensors[int(q[1])]
     relation = "at-most" if "at-most" in lines else "below"

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from bundles import FAST, PURE, Case, Region, Style, bounding_box, bundle, established, exact, random_tree
-from cases import numbers, random_case, random_region, seeds
+from bundles import (
+    FAST,
+    PURE,
+    Case,
+    Region,
+    Style,
+    bounding_box,
+    bundle,
+    established,
+    exact,
+    random_tree,
+    verdict,
+    with_threshold,
+    write_zip,
+)
+from cases import numbers, random_case, random_least, random_region, random_styles, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rational_oracle import worst
 
 from certify.kernel.rules import conclude, split
 from certify.kernel.verdict import Rejected
@@ -134,6 +150,64 @@ def test_the_number_of_rows_is_what_the_quantity_makes():
             rows = conclude.quantity_rows(FAST, claim, 0, np.asarray(case.quantity[1]).ravel())
             expected = sum(r.matrix.shape[0] for r in rows)
         assert conclude.row_count(claim) == expected
+
+
+# ---- least: the smallest of rows on f, on g or on both
+
+
+def _least(seed):
+    r, case = random.Random(seed), random_case(seed)
+    return replace(case, quantity=random_least(r, case.f.n_out, case.g is not None))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds)
+def test_no_exact_evaluation_of_the_least_row_exceeds_what_is_established(seed):
+    case, r = _least(seed), random.Random(seed)
+    files = bundle(case, random_styles(seed), r.randrange(4), seed, r.choice([0.0, 0.5]))
+    bounds = established(files, FAST)
+    assert bounds == established(files, PURE)
+    for part, bound in enumerate(bounds):
+        found = worst(case, part, 4, seed)
+        assert found is None or found <= bound
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds)
+def test_a_least_claim_is_accepted_just_above_its_bound_and_refused_at_it_when_strict(seed, tmp_path_factory):
+    files = bundle(_least(seed), random_styles(seed))
+    bound, place = max(established(files, FAST)), tmp_path_factory.mktemp("least")
+    for threshold, relation, expected in (
+        (bound, "at-most", ("accepted", "")),
+        (bound, "below", ("rejected", "bound-too-high")),
+        (bound + Fraction(1, 10**30), "below", ("accepted", "")),
+        (bound - Fraction(1, 10**30), "at-most", ("rejected", "bound-too-high")),
+    ):
+        path = write_zip(with_threshold(files, threshold, relation), place / "least.cert")
+        assert verdict(path, FAST)[:2] == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=seeds)
+def test_the_least_of_one_row_is_what_upper_bounds(seed):
+    case, r = random_case(seed), random.Random(seed)
+    row = numbers(r, case.f.n_out)
+    styles = (Style(use_pairs=r.random() < 0.5, hints=0.0, multipliers=0.0),)
+    one = established(bundle(replace(case, quantity=("upper", row)), styles, 1, seed), FAST)
+    other = -2 if case.g is not None else -1
+    least = established(bundle(replace(case, quantity=("least", row, other, 1, 3)), styles, 1, seed), FAST)
+    unit = Fraction(1, 2**6) * max(1, *(abs(v) for v in one))
+    assert all(abs(a - b - Fraction(1, 3)) <= unit for a, b in zip(one, least, strict=True))
+
+
+@given(st.lists(st.tuples(st.fractions(), st.fractions()), min_size=1, max_size=4))
+def test_the_least_is_the_smallest_row_above_its_limit(rows):
+    claim = SimpleNamespace(
+        quantity=("least", None, "none", tuple(t for _, t in rows)), relation="below", threshold=Fraction(0), n_out=2
+    )
+    bound, holds = conclude.combine(claim, [u for u, _ in rows])
+    assert bound == min(u - t for u, t in rows)
+    assert holds == any(u < t for u, t in rows)
 
 
 # ---- forward and backward, where the exact answer is known

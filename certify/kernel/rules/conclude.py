@@ -3,7 +3,7 @@
     upper bounds of every row a . f + b . g that the quantity is made of
     --------------------------------------------------------------------  conclude
     an upper bound of the quantity: their maximum; for l1 their sum over outputs of the larger of +-d_j; for l2
-    the square root, rounded up, of the sum of squares
+    the square root, rounded up, of the sum of squares; for least the smallest, each less its limit
 
 Rows modulo the mean are scaled by the number of outputs. The bound is an exact rational.
 Rejects with: scale. Spec: rules.md#conclude. Proof: pending (conclude_correct).
@@ -18,7 +18,10 @@ from certify.kernel.verdict import require
 
 
 class Rows:
-    """Integer rows on the outputs: each row bounds sum_j a_j (f - g)_j, or f or g alone, times 1/unit."""
+    """Integer rows on the outputs: each row bounds sum_j a_j (f - g)_j, or f or g alone, times 1/unit.
+
+    On "both" the matrix has 2n columns: those on f, then those on g.
+    """
 
     def __init__(self, matrix, on, unit):
         self.matrix, self.on, self.unit = matrix, on, unit
@@ -41,6 +44,8 @@ def quantity_rows(arithmetic, claim, part, labels):
         # An entry that fixed point does not hold exactly is claimed about exactly: spell the row in exact integers.
         row, unit = (lo.row(), _unit(h)) if not a.any_true((hi - lo).differs(0)) else _exact_row(a, claim, n)
         return [Rows(a.stack(row, -row) if form == "functional" else row, "difference", unit)]
+    if form == "least":
+        return [_least_rows(a, claim)]
     c = labels[part]
     others = [j for j in range(n) if j != c]
     matrix = a.unit_rows(others, n, 1) - a.unit_rows([c] * len(others), n, 1)
@@ -51,6 +56,8 @@ def quantity_rows(arithmetic, claim, part, labels):
 def row_count(claim) -> int:
     """How many functionals a leaf bounds: the rows of ``quantity_rows``, those on f and on g together."""
     form, n = claim.quantity[0], claim.n_out
+    if form == "least":
+        return len(claim.quantity[3])
     return {"value": 2 * n, "margin": n - 1, "decision": 2 * (n - 1), "upper": 1}.get(form, 2)
 
 
@@ -64,6 +71,21 @@ def _exact_row(a, claim, n):
     return a.vector([m << (e - least) for m, e in pairs]).row(), _unit(-least)
 
 
+def _least_rows(a, claim):
+    """The rows of `least`, spelt in exact integers over one power of two."""
+    _, on_f, on_g, limits = claim.quantity
+    n, k = claim.n_out, len(limits)
+    sides = [on_f.dyadics(0, k * n)]
+    if on_g not in ("none", "opposite"):
+        sides.append(on_g.dyadics(0, k * n))
+    exponents = [e + (m & -m).bit_length() - 1 for side in sides for m, e in side if m]
+    least = min(exponents, default=0)
+    whole = [[m << (e - least) if e >= least else m >> (least - e) for m, e in side] for side in sides]
+    rows = [[v for side in whole for v in side[i * n : (i + 1) * n]] for i in range(k)]
+    on = {"none": "f", "opposite": "difference"}.get(on_g, "both")
+    return Rows(a.matrix(rows), on, _unit(-least))
+
+
 def start(arithmetic, claim, plan, rows, at, c):
     """Coefficients of the negated rows on blocks, times 2^c; returns (dict block -> matrix, scale of the blocks).
 
@@ -72,18 +94,48 @@ def start(arithmetic, claim, plan, rows, at, c):
     negated = (-rows.matrix) << c
     f, g = at["f"], at.get("g")
     scale = plan.blocks[f].scale
+    if rows.on == "both":
+        return _start_both(arithmetic, plan, negated, f, g)
     if rows.on != "difference":
         return {at[rows.on]: negated}, plan.blocks[at[rows.on]].scale
     if g is None:
         return {f: negated}, scale
     if f == g:
         return {f: negated - negated}, scale
+    pair = _output_pair(plan, f, g)
+    if pair is not None:
+        return {pair: negated}, plan.blocks[pair].scale
+    _same_scale(plan, f, g)
+    return {f: negated, g: -negated}, scale
+
+
+def _output_pair(plan, f, g):
+    """The first difference block of the outputs, one to one, or None."""
     for b, block in enumerate(plan.blocks):
         if block.kind.startswith("pair-") and (block.fine, block.coarse) == (f, g) and block.sigma is None:
-            return {b: negated}, block.scale
-    same = scale == plan.blocks[g].scale
+            return b
+    return None
+
+
+def _same_scale(plan, f, g):
+    same = plan.blocks[f].scale == plan.blocks[g].scale
     require(same, "scale", plan.blocks[g].place, "the outputs of f and g have different scales")
-    return {f: negated, g: -negated}, scale
+
+
+def _start_both(a, plan, negated, f, g):
+    """Rows a . f + b . g: with a pair d = f - g, what a and -b have in common goes on d, entry by entry."""
+    n = plan.blocks[f].size
+    on_f, on_g = negated.columns(range(n)), negated.columns(range(n, 2 * n))
+    if f == g:
+        return {f: on_f + on_g}, plan.blocks[f].scale
+    _same_scale(plan, f, g)
+    pair = _output_pair(plan, f, g)
+    if pair is None:
+        return {f: on_f, g: on_g}, plan.blocks[f].scale
+    common = a.minimum(on_f, -on_g).positive_part() + a.maximum(on_f, -on_g).negative_part()
+    # A difference has the finer scale: coefficients of the others are brought to it, exactly.
+    finer = plan.blocks[pair].scale - plan.blocks[f].scale
+    return {pair: common, f: (on_f - common) << finer, g: (on_g + common) << finer}, plan.blocks[pair].scale
 
 
 def combine(claim, uppers):
@@ -96,6 +148,9 @@ def combine(claim, uppers):
         square = sum(s * s for s in sizes)
         ok = square <= claim.threshold**2 if claim.relation == "at-most" else square < claim.threshold**2
         return root_above(square), ok
+    if claim.quantity[0] == "least":
+        least = min(u - t for u, t in zip(uppers, claim.quantity[3], strict=True))
+        return least, holds(claim, least)
     worst = max(uppers)
     return worst, holds(claim, worst)
 
