@@ -44,7 +44,7 @@ def _row_lines(row: int, proof: RowProof, unit: float, table: TensorTable) -> li
     kept = 2 * FACTOR_BITS - math.ceil(math.log2(max(largest, 1e-300))) - 1
     shift = min(MOST, max(0, 2 * bits + factor - kept))
     form = proof.remainder * unit * 2.0 ** (2 * bits + factor - shift + 1)
-    lower: Floats = np.linalg.cholesky(form)
+    lower = np.linalg.cholesky(form)
     lines.append(f"quadratic {row} {bits} {factor} {shift} {table.add(_narrow(np.rint(lower[np.tril_indices(n)])))}")
     return lines
 

@@ -41,6 +41,9 @@ def main(arguments: list[str]) -> int:
 
         arithmetic = pure
     else:
+        # Products here are small: a second thread was measured to cost up to eight times the whole check.
+        for library in ("OPENBLAS", "OMP", "MKL"):
+            os.environ.setdefault(f"{library}_NUM_THREADS", "1")
         from certify.kernel.arithmetic import fast
 
         arithmetic = fast

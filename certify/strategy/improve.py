@@ -5,7 +5,9 @@ Each step replaces the piece's bound only when it is better. What is found is ke
 
 from __future__ import annotations
 
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +18,7 @@ from certify.provers.forward import Bounds
 from certify.provers.hints import Hints
 from certify.provers.linear import Tighten
 from certify.provers.problem import Problem, Seen
-from certify.provers.semidefinite import FormProofs, Relaxation
+from certify.provers.semidefinite import FormProofs, Relaxation, RowProof
 from certify.provers.slopes import optimise, optimise_bounds
 
 QUICK = 20
@@ -42,7 +44,7 @@ def improve(problem: Problem, part: int, piece: Piece, goal: float, floor: float
     relaxation = Relaxation(problem.graph, bounds) if _small(problem, bounds) else None
     iterations = THOROUGH if relaxation is None else QUICK
     better = _final(problem, part, piece, bounds, dict(steps), iterations, deadline)
-    if relaxation is None:
+    if relaxation is None or problem.q.kind == "least":
         return []
     if piece.finish is None or piece.finish.steps is None:
         # The relaxation rests on the tighter blocks, whichever slopes were better for the rows.
@@ -91,7 +93,6 @@ def _semidefinite(
 ) -> list[Floats]:  # fmt: skip
     """Bound the worst rows, one at a time, until the quantity's bound is good enough or no worst row is left."""
     proofs = FormProofs(relaxation.form.chosen, {})
-    tried: set[int] = set()
     points: list[Floats] = []
     places = [(rows, k) for rows in problem.rows(part) for k in range(len(next(iter(rows.values()))))]
     inputs = next(i for i, b in enumerate(problem.graph.blocks) if b.kind == "input" and b.role == 0)
@@ -100,23 +101,30 @@ def _semidefinite(
         return float(problem.combined(uppers[None])[0])
 
     single = problem.q.kind != "value" or problem.q.norm == "linf"
-    while time.perf_counter() < deadline and whole() > max(goal, floor * (1 + NEAR)):
-        row = (
-            int(uppers.argmax())
-            if single
-            else max(set(range(len(uppers))) - tried, key=lambda k: uppers[k], default=-1)
-        )
-        if row < 0 or row in tried:
-            break
-        tried.add(row)
+
+    def best(k: int) -> RowProof:
         # Below another row's proved bound, or what is good enough, more work on this one is wasted.
-        enough = max([goal, floor * (1 + NEAR), *(uppers[k] for k in tried if k != row)]) if single else -np.inf
-        rows, k = places[row]
-        proof, z = relaxation.bound(rows, k, enough, GAP, deadline - time.perf_counter())
+        enough = max([goal, floor * (1 + NEAR), *(uppers[j] for j in done)]) if single else -np.inf
+        rows, at = places[k]
+        proof, z = relaxation.bound(rows, at, enough, GAP, deadline - time.perf_counter())
         points.append(relaxation.form.x[inputs] @ z)
-        if proof.bound < uppers[row]:
-            uppers[row] = proof.bound
-            proofs.rows[row] = proof
+        return proof
+
+    done: set[int] = set()
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        while time.perf_counter() < deadline and whole() > max(goal, floor * (1 + NEAR)):
+            worst = [int(k) for k in np.argsort(-uppers) if not single or uppers[k] > max(goal, floor * (1 + NEAR))]
+            if not worst or (single and worst[0] in done):
+                break
+            # The worst rows at once: those that follow are seldom good enough without work of their own.
+            batch = [k for k in worst if k not in done][:workers]
+            if not batch:
+                break
+            for k, proof in zip(batch, pool.map(best, batch), strict=True):
+                done.add(k)
+                if proof.bound < uppers[k]:
+                    uppers[k], proofs.rows[k] = proof.bound, proof
     if proofs.rows and piece.finish is not None and whole() < piece.upper:
         piece.upper, piece.finish = whole(), replace(piece.finish, forms=proofs)
     return points

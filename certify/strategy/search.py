@@ -24,6 +24,7 @@ from certify.provers.forward import Bounds
 from certify.provers.problem import Problem, Seen
 from certify.provers.region import Region
 from certify.results import Bracket, Result, Status
+from certify.strategy.blas import one_blas_thread
 from certify.strategy.budget import Listener, Progress
 from certify.strategy.improve import improve
 from certify.strategy.plans import certificate_of
@@ -63,6 +64,10 @@ class Search:
 
     def run(self) -> Result:
         """Search within the budget, then write and check what was found."""
+        with one_blas_thread():
+            return self._run()
+
+    def _run(self) -> Result:
         total = self._q.domain.parts
         for first in range(0, total, TOGETHER):
             self._bound_parts(range(first, min(total, first + TOGETHER)))
@@ -125,7 +130,7 @@ class Search:
         if not seen.upper[i] > self._flow_upper:
             return
         self._flow_upper = float(seen.upper[i])
-        row = int(seen.uppers[i].argmin() if str(self._q.kind) == "least" else seen.uppers[i].argmax())
+        row = int(self._problem.binding(seen.uppers[i : i + 1])[0])
         for rows in self._problem.rows(parts[i]):
             n = len(next(iter(rows.values())))
             if row < n:
