@@ -218,7 +218,7 @@ def upper_bound(arithmetic, x, outputs, row, facts, bits, factor, shift, hint):
     whole = a.matmul(row, outputs.rows.transpose()).transpose() << (bits + factor)  # (n, 1), coefficients of z
     size = row.positive_part() - row.negative_part()
     charge = a.rowdot(size, outputs.noise).tolist()[0] << (bits + factor)
-    product = a.zeros(x.n, x.n)
+    left, right = [a.zeros(1, x.n)], [a.zeros(1, x.n)]
     for kind, b, m in facts:
         places = [i for i, v in enumerate(m.tolist()) if v]
         if not places:
@@ -232,9 +232,11 @@ def upper_bound(arithmetic, x, outputs, row, facts, bits, factor, shift, hint):
             charge += a.rowdot(sizes, p.noise).tolist()[0] << bits
             continue
         r = r.columns(places)
-        product = product + a.matmul(p.rows * m, r.rows.transpose())
+        left.append((p.rows * m).transpose())
+        right.append(r.rows.transpose())
         lost = p.size() * r.noise + p.noise * r.size() + p.noise * r.noise
         charge += a.rowdot(sizes, lost).tolist()[0]
+    product = a.matmul(a.join(left).transpose(), a.join(right))
     linear = a.join([whole.transpose(), a.zeros(x.n - 1, x.n)])
     total = -(product + product.transpose() + linear + linear.transpose()) >> shift
     # Twice the form, each entry less than 2^shift above what is kept.
