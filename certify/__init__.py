@@ -19,7 +19,7 @@ _WHERE = {
     "certify.networks.load": ["load"],
     "certify.networks.graph": ["Network"],
     "certify.domains": ["box", "linf", "l2", "l1", "points"],
-    "certify.claims": ["discrepancy", "margin", "decision", "output_bound", "Claim"],
+    "certify.claims": ["discrepancy", "margin", "decision", "output_bound", "least", "Claim"],
     "certify.coarsenings": [
         "prune", "low_rank", "merge", "quantise", "round_to", "ablate", "subspace", "dictionary", "replace",
     ],
@@ -46,7 +46,7 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from certify.certificate import Certificate, check
-    from certify.claims import Claim, decision, discrepancy, margin, output_bound
+    from certify.claims import Claim, decision, discrepancy, least, margin, output_bound
     from certify.coarsenings import (
         ablate,
         dictionary,

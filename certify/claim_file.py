@@ -33,6 +33,7 @@ _QUANTITIES = {
     "output": ("output",),
     "functional": ("row",),
     "upper": ("row", "output"),
+    "least": ("on_f", "on_g", "limits"),
     "margin": ("labels",),
     "decision": ("labels",),
 }
@@ -212,8 +213,14 @@ def _quantity(
 ) -> Quantity:
     from certify import claims
 
-    if g is None and kind != "upper":
-        raise BadInput(f"{table.place}: quantity: with g = 'zero' expected upper, found {kind}")
+    if g is None and kind not in ("upper", "least"):
+        raise BadInput(f"{table.place}: quantity: with g = 'zero' expected upper or least, found {kind}")
+    if kind == "least":
+        limits = table.take("limits", (list,))
+        if not all(isinstance(t, str | int | float) and not isinstance(t, bool) for t in limits):
+            raise BadInput(f"{table.place}: limits: expected numbers, found {str(limits)[:60]}")
+        on_g = table.array("on_g", base) if table.take("on_g", (str, list), None) is not None else None
+        return claims.least(f, g, over=over, on_f=table.array("on_f", base), on_g=on_g, limits=limits)
     if kind in ("margin", "decision"):
         assert g is not None
         labels = table.array("labels", base) if table.take("labels", (str, list), None) is not None else None

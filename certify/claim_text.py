@@ -30,6 +30,10 @@ def encode_claim(claim: Claim) -> Encoded:
             body.append(f"quantity output {q.index}")
         case "functional" | "upper":
             body.append(f"quantity {q.kind} {table.add(_row(claim))}")
+        case "least":
+            words = [str(table.add(_on_f(claim))), _on_g_word(claim, table)]
+            words += [str(v) for t in q.limits for v in (t.numerator, t.denominator)]
+            body.append(f"quantity least {' '.join(words)}")
         case _:
             body.append(f"quantity {q.kind} {table.add(_labels(claim))}")
     body.append(f"{claim.relation} {claim.threshold.numerator} {claim.threshold.denominator}")
@@ -40,6 +44,23 @@ def encode_claim(claim: Claim) -> Encoded:
 def _row(claim: Claim) -> NDArray[np.generic]:
     assert claim.quantity.row is not None
     return claim.quantity.row
+
+
+def _on_f(claim: Claim) -> NDArray[np.generic]:
+    assert claim.quantity.on_f is not None
+    return claim.quantity.on_f
+
+
+def _opposite(claim: Claim) -> bool:
+    on_g = claim.quantity.on_g
+    return on_g is not None and np.array_equal(on_g, np.negative(_on_f(claim)))
+
+
+def _on_g_word(claim: Claim, table: TensorTable) -> str:
+    on_g = claim.quantity.on_g
+    if on_g is None:
+        return "-1"
+    return "-2" if _opposite(claim) else str(table.add(on_g))
 
 
 def _labels(claim: Claim) -> NDArray[np.generic]:
@@ -74,6 +95,9 @@ def claim_json(claim: Claim) -> bytes:
             quantity["index"] = q.index
         case "functional" | "upper":
             quantity["row"] = _tensor(_row(claim))
+        case "least":
+            on_g = None if q.on_g is None else "opposite" if _opposite(claim) else _tensor(q.on_g)
+            quantity |= {"minus": [_number(t) for t in q.limits], "on-f": _tensor(_on_f(claim)), "on-g": on_g}
         case _:
             quantity["labels"] = _tensor(_labels(claim))
     fields = {

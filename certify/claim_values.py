@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from certify.errors import BadInput
 from certify.networks.exact import exact_values
 from certify.numbers import root_above, root_below
@@ -55,6 +57,8 @@ def enclose(q: Quantity, f: Outputs, g: Outputs | None, part: int) -> Interval:
             assert q.row is not None
             v = _dot([Fraction(float(a)) for a in q.row.ravel()], d)
             return _absolute(v) if q.kind == "functional" else v
+        case "least":
+            return _least(q, on_f, on_g)
         case "margin":
             return _push(d, q.labels[part])
         case "decision":
@@ -70,6 +74,16 @@ def _absolute(v: Interval) -> Interval:
 def _dot(row: Sequence[Fraction], d: Sequence[Interval]) -> Interval:
     low = sum((a * (v[0] if a >= 0 else v[1]) for a, v in zip(row, d, strict=True)), Fraction(0))
     high = sum((a * (v[1] if a >= 0 else v[0]) for a, v in zip(row, d, strict=True)), Fraction(0))
+    return low, high
+
+
+def _least(q: Quantity, on_f: Sequence[Interval], on_g: Sequence[Interval] | None) -> Interval:
+    """min over k of a_k . f + b_k . g - t_k."""
+    assert q.on_f is not None
+    both = list(on_f) if q.on_g is None or on_g is None else [*on_f, *on_g]
+    rows = q.on_f if q.on_g is None else np.concatenate([q.on_f, q.on_g], axis=1)
+    values = [_dot([Fraction(float(a)) for a in row], both) for row in rows]
+    low, high = (min(v[s] - t for v, t in zip(values, q.limits, strict=True)) for s in (0, 1))
     return low, high
 
 

@@ -7,6 +7,7 @@ A claim is the only thing a person must read. Its meaning is specs/semantics.md#
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
@@ -22,7 +23,7 @@ from certify.networks.maps import Floats
 from certify.numbers import Scalar as Number
 from certify.numbers import as_floats, rational
 
-Kind = Literal["value", "output", "functional", "upper", "margin", "decision"]
+Kind = Literal["value", "output", "functional", "upper", "least", "margin", "decision"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +38,9 @@ class Rows:
 class Quantity:
     """What is bounded: a function of the outputs of f and g (g None: zero), for every x in the domain.
 
-    kind:   value, output, functional, upper, margin or decision (specs/semantics.md#claims)
+    kind:   value, output, functional, upper, least, margin or decision (specs/semantics.md#claims)
     norm, modulo_mean: for value; index: for output; row (m,): for functional and upper; labels: one class for each part
+    on_f, on_g (K, m), limits (K,): for least, min over k of on_f_k . f + on_g_k . g - limits_k
     """
 
     kind: Kind
@@ -50,6 +52,9 @@ class Quantity:
     index: int = 0
     row: NDArray[np.floating] | None = None
     labels: tuple[int, ...] = ()
+    on_f: NDArray[np.floating] | None = None
+    on_g: NDArray[np.floating] | None = None
+    limits: tuple[Fraction, ...] = ()
 
     def __le__(self, threshold: Number) -> Claim:
         return Claim(self, "at-most", self._limit(threshold))
@@ -83,7 +88,11 @@ class Quantity:
         return self.f.n_out
 
     def rows(self, part: int) -> list[Rows]:
-        """The functionals whose suprema make the quantity on a part: their maximum, except for the norms l1 and l2."""
+        """The functionals whose suprema make the quantity on a part: their maximum, except for the norms l1 and l2
+        and for least."""
+        if self.kind == "least":
+            f, g = (None if a is None else a.astype(np.float64) for a in (self.on_f, self.on_g))
+            return [Rows(f, g)]
         eye = np.eye(self.m)
         match self.kind:
             case "value":
@@ -103,6 +112,8 @@ class Quantity:
 
     def combine(self, uppers: Floats) -> float:
         """The quantity's bound from the bounds of its rows, in order."""
+        if self.kind == "least":
+            return float((uppers - self._limits()).min())
         if self.kind == "value" and self.norm != "linf":
             sizes = np.maximum(uppers.reshape(2, -1).max(axis=0), 0)
             return float(sizes.sum() if self.norm == "l1" else np.linalg.norm(sizes))
@@ -110,6 +121,9 @@ class Quantity:
 
     def evaluate(self, f: Floats, g: Floats | None, part: int) -> Floats:
         """The quantity at a batch of outputs (batch, m), in float64."""
+        if self.kind == "least":
+            smallest: Floats = self.gaps(f, g).min(axis=1)
+            return smallest
         d = f if g is None else f - g
         if self.kind == "value":
             d = d - d.mean(axis=1, keepdims=True) if self.modulo_mean else d
@@ -126,6 +140,15 @@ class Quantity:
             values.append(v)
         best: Floats = np.concatenate(values, axis=1).max(axis=1)
         return best
+
+    def gaps(self, f: Floats, g: Floats | None) -> Floats:
+        """How far each row of least lies above its limit (batch, K), in float64."""
+        assert self.on_f is not None
+        v = f @ self.on_f.T.astype(np.float64) - self._limits()
+        return v if self.on_g is None or g is None else v + g @ self.on_g.T.astype(np.float64)
+
+    def _limits(self) -> Floats:
+        return np.array([float(t) for t in self.limits])
 
     def value_at(self, x: ArrayLike, x2: ArrayLike | None = None, part: int | None = None) -> tuple[Fraction, Fraction]:
         """Exact (lower, upper) of the quantity at a point of the domain; see certify.claim_values."""
@@ -174,6 +197,7 @@ def describe(q: Quantity) -> str:
         "output": f"sup |({d})_{q.index}|",
         "functional": f"sup |a . ({d})|",
         "upper": f"sup a . ({d})",
+        "least": f"sup of the least of {len(q.limits)} rows a . f{'' if q.on_g is None else ' + b . g'} - t",
         "margin": "sup of the push towards a wrong class",
         "decision": "sup of the worst wrong-minus-right logit of f and of g",
     }
@@ -261,6 +285,38 @@ def output_bound(
     if functional is None:
         functional = np.eye(f.n_out)[_index(output, f.n_out)]
     return Quantity("upper", f, None, over, row=_row(functional, f.n_out))
+
+
+def least(
+    f: Network,
+    g: Network | None = None,
+    *,
+    over: Domain | UniformBox,
+    on_f: ArrayLike,
+    on_g: ArrayLike | None = None,
+    limits: Sequence[Number],
+) -> Quantity:
+    """sup over x of min over k of on_f_k . f(x) + on_g_k . g(x) - limits_k.
+
+    ``least(...) < 0`` says that no x satisfies all of on_f_k . f + on_g_k . g >= limits_k at once: a closed set of
+    unsafe outputs is never reached. on_f, on_g: (K, m), each float meaning exactly itself; limits: K exact numbers.
+    Raises BadInput when shapes do not fit.
+    """
+    over = _paired(f, g, over)
+    if on_g is not None and g is None:
+        raise BadInput("least: expected a second network beside on_g, found none")
+    exact = tuple(rational(t, f"limits[{k}]") for k, t in enumerate(limits))
+    if not exact:
+        raise BadInput("least: expected at least one row, found none")
+    a, b = (None if v is None else _table(v, len(exact), f.n_out, w) for v, w in ((on_f, "on_f"), (on_g, "on_g")))
+    return Quantity("least", f, g, over, on_f=a, on_g=b, limits=exact)
+
+
+def _table(a: ArrayLike, rows: int, m: int, what: str) -> NDArray[np.floating]:
+    table = as_floats(a, what)
+    if table.shape != (rows, m):
+        raise BadInput(f"{what}: expected {rows} rows of {m} numbers, found shape {table.shape}")
+    return table
 
 
 def margin(f: Network, g: Network, *, over: Domain | UniformBox, labels: ArrayLike | None = None) -> Quantity:

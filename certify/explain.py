@@ -19,6 +19,7 @@ _QUANTITIES = {
     "output": "the size of output {index} of {d}",
     "functional": "the size of a fixed linear functional of {d}",
     "upper": "a fixed linear functional of {d}",
+    "least": "the least of {rows} fixed affine functionals of the outputs",
     "margin": "the push of f - g towards any wrong class, over the right one",
     "decision": "the lead of any wrong class over the right one, in f and in g",
 }
@@ -98,7 +99,10 @@ def sentence(claim: dict[str, Any]) -> str:
     q = claim["quantity"]
     d = "f" if claim["g"] == "zero" else "f - g"
     modulo = ", the mean over the outputs taken out," if q.get("modulo-mean") else ""
-    what = _QUANTITIES[q["kind"]].format(norm=q.get("norm", ""), index=q.get("index", ""), d=d, modulo=modulo)
+    rows = len(q.get("minus", ()))
+    what = _QUANTITIES[q["kind"]].format(
+        norm=q.get("norm", ""), index=q.get("index", ""), d=d, modulo=modulo, rows=rows
+    )
     sign = {"at-most": "at most", "below": "below"}[claim["relation"]]
     return f"for every input of the domain, {what} is {sign} {_number(claim['threshold'])}"
 

@@ -16,11 +16,13 @@ import certify as ct
 from certify.claim_text import claim_json, encode_claim
 from certify.claim_values import enclose
 from certify.domains import UniformBox
+from certify.elaborate import BundleFiles, claim_files
 from certify.errors import BadInput
 from certify.kernel.claim import Claim as KernelClaim
 from certify.kernel.rendering import render
 from certify.networks.builder import Builder
 from certify.networks.encode import network_text
+from certify.networks.exact import exact_values
 from certify.networks.maps import Dense
 
 SPEC = Path(__file__).parents[1] / "specs" / "claim-json.md"
@@ -266,3 +268,56 @@ def test_a_claim_is_neither_true_nor_false_before_it_is_proved():
 def test_a_claim_reads_as_a_sentence():
     claim = ct.discrepancy(F, G, over=BALLS) <= 0.2
     assert str(claim) == "sup ||f - g||_inf <= 1/5 over 2 balls of linf radius 3/100 within [0, 1]"
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_a_least_claim_round_trips_and_its_value_is_the_smallest_row(seed):
+    rng = np.random.default_rng(seed)
+    b = Builder()
+    h = b.relu(b.linear(b.input(2), Dense(rng.normal(size=(3, 2))), rng.normal(size=3)))
+    f = b.finish(b.linear(h, Dense(rng.normal(size=(2, 3)))), (2,), (2,))
+    X, k = ct.box([-1, -1], [1, 1]), int(rng.integers(1, 4))
+    on_f, on_g = rng.normal(size=(k, 2)), rng.normal(size=(k, 2))
+    limits = [Fraction(int(v), 7) for v in rng.integers(-9, 9, k)]
+    second = [None, on_g, -on_f][seed % 3]
+    q = ct.least(f, f if second is not None else None, over=X, on_f=on_f, on_g=second, limits=limits)
+    files = claim_files(q < 0)
+    assert render(KernelClaim(BundleFiles(files))) == files["claim.json"]
+    x = rng.uniform(-1, 1, size=2)
+    y = [Fraction(v) for v in exact_values(f, x)[0]]
+    rows = on_f if second is None else np.concatenate([on_f, second], axis=1)
+    outputs = y if second is None else [*y, *y]
+    true = min(
+        sum(Fraction(a) * v for a, v in zip(r, outputs, strict=True)) - t for r, t in zip(rows, limits, strict=True)
+    )
+    assert q.value_at(x) == (true, true)
+    assert q.evaluate(f(x[None]), None if second is None else f(x[None]), 0)[0] == pytest.approx(float(true), abs=1e-9)
+
+
+def test_a_conjunction_that_no_input_meets_is_proved_and_one_that_is_met_is_refuted():
+    # |x| and 1 - |x| on [-1, 1]: both at least 1/2 at |x| = 1/2, never both at least 0.6.
+    b = Builder()
+    x = b.input(1)
+    h = b.relu(b.linear(x, Dense(np.array([[1.0], [-1.0]]))))
+    f = b.finish(b.linear(h, Dense(np.array([[1.0, 1.0], [-1.0, -1.0]])), np.array([0.0, 1.0])), (1,), (2,))
+    over = ct.box([-1.0], [1.0])
+    assert ct.prove(ct.least(f, over=over, on_f=np.eye(2), limits=["0.6", "0.6"]) < 0, "5s").status == "proved"
+    met = ct.prove(ct.least(f, over=over, on_f=np.eye(2), limits=["0.4", "0.4"]) < 0, "5s")
+    assert met.status == "refuted"
+    assert met.witness is not None and met.witness.value >= 0
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"on_f": np.eye(2), "limits": [0]}, "on_f: expected 1 rows of 2 numbers"),
+        ({"on_f": np.eye(2)[:0], "limits": []}, "expected at least one row"),
+        ({"on_f": np.eye(2), "on_g": np.eye(2), "limits": [0, 0]}, "expected a second network"),
+    ],
+)
+def test_a_least_claim_of_the_wrong_shape_is_bad_input(more, text):
+    b = Builder()
+    f = b.finish(b.linear(b.input(2), Dense(np.eye(2))), (2,), (2,))
+    with pytest.raises(BadInput, match=text):
+        ct.least(f, over=ct.box([0, 0], [1, 1]), **more)

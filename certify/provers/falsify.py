@@ -228,11 +228,26 @@ class _Search:
         if whole_norm and q.kind == "value" and q.norm != "linf":
             on_f = self._norm_direction(points)
             on_g = -on_f
+        if q.kind == "least":
+            on_f, on_g = self._least_direction(points)
         up, up2 = gradient(q.f, points.on_f, on_f)
         if q.g is not None and points.on_g is not None:
             more, more2 = gradient(q.g, points.on_g, on_g)
             up, up2 = up + more, up2 + more2
         return up, up2
+
+    def _least_direction(self, points: _Points) -> tuple[Floats, Floats]:
+        """The row that is least at each point; for every other point a mean of rows that are nearly so.
+
+        The steepest row alone zigzags along the edge where two are equal.
+        """
+        q = self._q
+        gaps = q.gaps(points.on_f[q.f.output], None if q.g is None or points.on_g is None else points.on_g[q.g.output])
+        above = gaps - gaps.min(axis=1, keepdims=True)
+        weights = np.exp(-above / np.maximum(0.2 * above.mean(axis=1, keepdims=True), 1e-300))
+        weights[::2] = above[::2] == 0
+        weights /= weights.sum(axis=1, keepdims=True)
+        return weights @ self._rows_f, weights @ self._rows_g
 
     def _norm_direction(self, points: _Points) -> Floats:
         """The steepest functional of the l1 or l2 norm at each point, through the mean if that is taken out."""

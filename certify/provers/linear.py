@@ -397,7 +397,7 @@ def owners(sigma: NDArray[np.int32]) -> NDArray[np.bool_]:
 
 
 def output_rows(graph: BlockGraph, on_f: Floats | None, on_g: Floats | None) -> dict[int, Floats]:
-    """Rows a . f + b . g as rows on blocks: the part a = -b goes on the difference of the outputs."""
+    """Rows a . f + b . g as rows on blocks: what a and -b have in common goes on the difference of the outputs."""
     f, g = graph.outputs["f"], graph.outputs.get("g")
     if g is None or on_g is None:
         return {f: on_f} if on_f is not None else {}
@@ -408,4 +408,7 @@ def output_rows(graph: BlockGraph, on_f: Floats | None, on_g: Floats | None) -> 
     d = graph.output_pair()
     if d is not None and np.array_equal(on_f, -on_g):
         return {d: on_f}
-    return {f: on_f, g: on_g}
+    if d is None:
+        return {f: on_f, g: on_g}
+    common = np.maximum(np.minimum(on_f, -on_g), 0) + np.minimum(np.maximum(on_f, -on_g), 0)
+    return {d: common, f: on_f - common, g: on_g + common}

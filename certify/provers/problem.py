@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from certify.claims import Quantity
 from certify.domains import Ball, Domain
@@ -93,6 +93,14 @@ class Problem:
         """The quantity's bound (L,) from those of its rows (L, R)."""
         return np.array([self.q.combine(u) for u in uppers])
 
+    def binding(self, uppers: Floats) -> NDArray[np.intp]:
+        """The row (L,) of each region that the quantity's bound hangs on."""
+        if self.q.kind != "least":
+            found: NDArray[np.intp] = uppers.argmax(axis=1)
+        else:
+            found = (uppers - np.array([float(t) for t in self.q.limits])).argmin(axis=1)
+        return found
+
     def seen(self, part: int, region: Region, signs: ArrayLike = ()) -> Seen:
         """Evaluate some regions of one part; ``signs`` as in ``bound_blocks``."""
         return self.look(part, self.bounds(region, signs))
@@ -101,7 +109,7 @@ class Problem:
         """What the bounds of some regions say of the quantity there."""
         uppers = self.uppers(bounds, part)
         upper = np.where(bounds.empty, -np.inf, self.combined(uppers))
-        pick = uppers.argmin(axis=1) if str(self.q.kind) == "least" else uppers.argmax(axis=1)
+        pick = self.binding(uppers)
         slope, x = self._at_input(bounds, part, pick)
         width = bounds.region.hi - bounds.region.lo
         # Where no coefficient reaches the input, cut what is widest.

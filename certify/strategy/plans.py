@@ -87,7 +87,7 @@ class _Plans:
         graph, groups = self.problem.graph, []
         for (on, unit, rows), hints in zip(row_units(self.claim), finish.hints, strict=True):
             f, pair = graph.outputs["f"], graph.output_pair()
-            start = graph.outputs[on] if on != "difference" else f if pair is None else pair
+            start = graph.outputs[on] if on in ("f", "g") else f if pair is None else pair
             factor = math.log2(unit.numerator) - math.log2(unit.denominator) + scales[start] + FINAL[0]
             groups.append(Group(hints, rows, factor))
         return hint_lines(graph, scales, groups, self.table)
