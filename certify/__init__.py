@@ -23,6 +23,7 @@ _WHERE = {
     "certify.coarsenings": [
         "prune", "low_rank", "merge", "quantise", "round_to", "ablate", "subspace", "dictionary", "replace",
     ],
+    "certify.vnnlib": ["read_vnnlib"],
     "certify.strategy": ["prove", "bound", "strengths"],
     "certify.certificate": ["Certificate", "check"],
     "certify.results": ["Result", "Bracket"],
@@ -64,3 +65,4 @@ if TYPE_CHECKING:
     from certify.networks.load import load
     from certify.results import Bracket, Result
     from certify.strategy import bound, prove, strengths
+    from certify.vnnlib import read_vnnlib

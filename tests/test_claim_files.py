@@ -156,7 +156,7 @@ def test_a_mistake_is_one_line_that_says_where_and_what(tmp_path, table, text, w
 
 
 def test_zero_is_for_bounds_on_one_network(tmp_path):
-    with pytest.raises(BadInput, match="expected upper, found value"):
+    with pytest.raises(BadInput, match="expected upper or least, found value"):
         read_claim_file(file(tmp_path, models=f'f = "{NET}"\ng = "zero"'))
 
 
