@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.networks.encode import TensorTable
-from certify.networks.maps import Floats
 from certify.provers.forms import Chosen
 from certify.provers.semidefinite import RowProof
 
@@ -40,6 +39,10 @@ def _row_lines(row: int, proof: RowProof, unit: float, table: TensorTable) -> li
         whole = np.rint(m * unit * 2.0**factor)
         if whole.any():
             lines.append(f"fact {kind} {b} {table.add(_narrow(whole))}")
+    for ((kind, b), (kind2, b2)), (i, j, m) in sorted(proof.products.items(), key=lambda item: item[0]):
+        whole = np.rint(m * unit * 2.0**factor)
+        names = [table.add(_narrow(v)) for v in (i, j, whole)]
+        lines.append(f"product {kind} {b} {names[0]} {kind2} {b2} {names[1]} {names[2]}")
     largest = float(np.abs(proof.remainder).max()) * unit
     kept = 2 * FACTOR_BITS - math.ceil(math.log2(max(largest, 1e-300))) - 1
     shift = min(MOST, max(0, 2 * bits + factor - kept))
@@ -53,7 +56,7 @@ def _bits(ratio: float) -> int:
     return max(0, min(MOST // 2, math.ceil(math.log2(min(max(ratio, 1.0), 2.0**MOST)))))
 
 
-def _narrow(whole: Floats) -> NDArray[np.int32] | NDArray[np.int64]:
+def _narrow(whole: NDArray[np.number]) -> NDArray[np.int32] | NDArray[np.int64]:
     if float(np.abs(whole).max(initial=0)) < 2.0**31:
         narrow: NDArray[np.int32] = whole.astype(np.int32)
         return narrow

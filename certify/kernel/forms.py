@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from certify.kernel.limits import BITS, COORDINATES
 from certify.kernel.rules import conclude
-from certify.kernel.rules.quadratic import CHOICES, COORDINATES_OF, KINDS
+from certify.kernel.rules.quadratic import CHOICES, COORDINATES_OF, KINDS, LINEAR
 from certify.kernel.verdict import limit
 
 
 class Forms:
     """The quadratic steps of one plan whose blocks have all been read."""
 
-    WORDS = ("coordinates", "fact", "quadratic")
+    WORDS = ("coordinates", "fact", "product", "quadratic")
 
     def __init__(self, proof, plan, claim) -> None:
         self._proof, self._plan, self._claim, self._lines, self._a = proof, plan, claim, proof.lines, proof.arithmetic
@@ -22,12 +22,17 @@ class Forms:
         self._facts: list[tuple[object, ...]] = []
 
     def read(self, word, rest) -> None:
-        """One line: `coordinates B T`, `fact KIND B T` or `quadratic ROW BITS FACTOR SHIFT T`."""
+        """One line, see format.md#proof."""
         if word == "coordinates":
             self._coordinates(*self._lines.integers(rest, 2))
         elif word == "fact":
             self._lines.need(len(rest) == 3 and rest[0] in KINDS, "hint", "expected a kind of fact and two numbers")
             self._fact(rest[0], *self._lines.integers(rest[1:], 2))
+        elif word == "product":
+            known = len(rest) == 7 and rest[0] in LINEAR and rest[3] in LINEAR
+            self._lines.need(known, "hint", "expected two linear facts with their entries and multipliers")
+            numbers = self._lines.integers([*rest[1:3], *rest[4:]], 5)
+            self._product((rest[0], *numbers[:2]), (rest[3], *numbers[2:4]), numbers[4])
         else:
             self._quadratic(*self._lines.integers(rest, 5))
 
@@ -54,6 +59,19 @@ class Forms:
         block, t, slots = self._block(b, KINDS[kind]), self._proof.tensor(tensor), self._plan.slots
         self._lines.need(t.count == slots * block.size, "hint", "one multiplier for each entry of a block")
         self._facts.append((kind, b, t.integers(self._a).shaped(slots, block.size)))
+
+    def _product(self, first, second, tensor):
+        """Products of two linear facts (kind, block, tensor of entries)."""
+        sides = []
+        for kind, b, entries in (first, second):
+            block = self._block(b, KINDS[kind])
+            index = self._proof.tensor(entries).index(self._a, block.size)
+            self._lines.need(min(index) >= 0, "index-range", "an entry of a fact is not negative")
+            sides.append((kind, b, index))
+        t, slots, count = self._proof.tensor(tensor), self._plan.slots, len(sides[0][2])
+        fits = len(sides[1][2]) == count and t.count == slots * count
+        self._lines.need(fits, "hint", "one multiplier for each pair of entries")
+        self._facts.append(("product", sides, t.integers(self._a).shaped(slots, count)))
 
     def _quadratic(self, row, bits, factor, shift, tensor):
         lines, n, t = self._lines, self._count(), self._proof.tensor(tensor)

@@ -83,6 +83,16 @@ class Fact:
 
 
 @dataclass(eq=False)
+class Linear:
+    """Linear facts v . z >= 0 whose products may be facts: (kind, block), entry, row of norm 1, norm before that."""
+
+    of: list[tuple[Kind, int]]
+    entry: NDArray[np.intp]
+    vectors: Floats
+    norms: Floats
+
+
+@dataclass(eq=False)
 class Form:
     """Coordinates, expressions of blocks and facts. ``x[b]`` is (size, n): each entry over z = (1, t)."""
 
@@ -90,6 +100,7 @@ class Form:
     chosen: Chosen
     x: list[Floats]
     facts: list[Fact] = field(default_factory=list)
+    linear: Linear = field(default_factory=lambda: Linear([], np.zeros(0, np.intp), np.zeros((0, 0)), np.zeros(0)))
 
     def row(self, rows: Mapping[int, Floats], k: int) -> Floats:
         """Row k of functionals on blocks, over z."""
@@ -113,8 +124,11 @@ class _Builder:
         self.form = Form(n, chosen, [])
         for i, block in enumerate(graph.blocks):
             self.form.x.append(self._expression(i, block))
+        self._linear: list[tuple[Kind, int, NDArray[np.intp], Floats]] = []
         for i, block in enumerate(graph.blocks):
             self._collect(i, block)
+            self._collect_linear(i, block)
+        self.form.linear = self._joined()
 
     # ---- expressions
 
@@ -179,11 +193,12 @@ class _Builder:
             at = np.flatnonzero(_open(self._lo[b.source], self._hi[b.source]))
             if len(at):
                 a, over = x[i][at], x[i][at] - x[b.source][at]
-                one = self._one(len(at))
-                self._add(i, "lower", at, self._shifted(a, -self._lo[i][at]), one)
-                self._add(i, "above", at, over, one)
+                self._add(i, "above", at, over, self._one(len(at)))
                 self._add(i, "complement", at, a, over)
-                self._add(i, "range", at, self._shifted(a, -self._lo[i][at]), self._shifted(-a, self._hi[i][at]))
+                # a (hi - a) >= 0 contains a >= 0; where a is a coordinate both are its range.
+                kinds = self.form.chosen.get(i)
+                rest = at if kinds is None else at[kinds[at] != 1]
+                self._add(i, "range", rest, x[i][rest], self._shifted(-x[i][rest], self._hi[i][rest]))
         elif b.kind == "pair-relu":
             self._pair(i, b)
 
@@ -199,8 +214,7 @@ class _Builder:
         to = pick[at]
         d, inner = x[i][at], x[b.inner][at]
         self._add(i, "slope", at, d, inner - d)
-        lo, hi = self._lo[b.inner][at], self._hi[b.inner][at]
-        self._add(b.inner, "range", at, self._shifted(inner, -lo), self._shifted(-inner, hi))
+        # (d - lo)(hi - d) >= 0 was measured to add nothing once D has its range.
         both = open_u[at] & open_w[at]
         two, to = at[both], to[both]
         if len(two):
@@ -208,9 +222,32 @@ class _Builder:
             self._add(i, "cross-fine", two, w, u - x[fine][two])
             self._add(i, "cross-coarse", two, u, w - x[coarse][to])
 
+    def _collect_linear(self, i: int, b: Block) -> None:
+        """Ranges of inputs, of open relus and of differences of both kinds, but for the output's; a - z >= 0."""
+        x = self.form.x
+        if b.kind == "affine" or (b.is_pair and i == self._graph.output_pair()):
+            return
+        if b.kind == "relu":
+            at = np.flatnonzero(_open(self._lo[b.source], self._hi[b.source]))
+            self._linear.append(("above", i, at, x[i][at] - x[b.source][at]))
+        else:
+            width = self._hi[i] - self._lo[i]
+            at = np.flatnonzero(width > NEGLIGIBLE * width.max(initial=0))
+        self._linear.append(("lower", i, at, self._shifted(x[i][at], -self._lo[i][at])))
+        self._linear.append(("upper", i, at, self._shifted(-x[i][at], self._hi[i][at])))
+
+    def _joined(self) -> Linear:
+        n = self.form.n
+        of = [(kind, b) for kind, b, at, _ in self._linear for _ in at]
+        entry = np.concatenate([np.zeros(0, np.intp), *(at for _, _, at, _ in self._linear)])
+        vectors = np.concatenate([np.zeros((0, n)), *(v for *_, v in self._linear)])
+        long = np.linalg.norm(vectors, axis=1)
+        told = np.flatnonzero(long > NEGLIGIBLE * long.max(initial=0))
+        return Linear([of[k] for k in told], entry[told], vectors[told] / long[told, None], long[told])
+
     def _add(self, block: int, kind: Kind, at: NDArray[np.intp], p: Floats, r: Floats) -> None:
         long = [np.linalg.norm(v, axis=1) for v in (p, r)]
-        told = np.logical_and(*(v > NEGLIGIBLE * v.max() for v in long))
+        told = np.logical_and(*(v > NEGLIGIBLE * v.max(initial=0) for v in long))
         if told.any():
             self.form.facts.append(Fact(block, kind, at[told], p[told], r[told]))
 

@@ -41,28 +41,28 @@ class Facts:
 class Solution:
     """bound: gamma; ranges: mu (n - 1,); multipliers: m (K,); remainder: S (n, n), positive definite.
 
-    point: t of the primal solution's first column, a candidate for an attack. iterations: how many were made.
+    moments: X (n, n) of the primal solution, X_00 = 1; its first column is a candidate for an attack. iterations: how
+    many were made.
     """
 
     bound: float
     ranges: Floats
     multipliers: Floats
     remainder: Floats
-    point: Floats
+    moments: Floats
     iterations: int
 
 
 def solve(
     facts: Facts, objective: Floats, target: float = -np.inf, gap: float = 1e-3, seconds: float = np.inf,
-    iterations: int = 60, start: Solution | None = None,
+    iterations: int = 60,
 ) -> Solution:  # fmt: skip
-    """Bound objective . z, (n,), from above.
+    """Bound objective . z, (n,), from above; stops at ``target``, at a relative duality gap, or when time is up.
 
-    Stops at ``target``, at a relative duality gap, or when time or iterations are up. ``start``: a solution for
-    other numbers, whose multipliers are tried first.
+    Starts of other rows' or regions' solutions were tried: they cost more iterations than they saved.
     """
     scale = max(float(np.abs(objective).sum()), 1e-300)
-    state = _State(facts, objective / scale, start)
+    state = _State(facts, objective / scale)
     deadline, k = time.perf_counter() + seconds, 0
     while k < iterations and not state.done(target / scale, gap) and time.perf_counter() < deadline:
         if not state.step():
@@ -72,24 +72,19 @@ def solve(
     n = facts.n
     return Solution(
         float(y[0]) * scale, y[1:n] * scale, y[n:] * scale, state.slack(y) * scale,
-        np.clip(state.x[0, 1:] / state.x[0, 0], -1, 1), k,
+        state.x / state.x[0, 0], k,
     )  # fmt: skip
 
 
 class _State:
     """Dual (y, S), primal (X, w)."""
 
-    def __init__(self, facts: Facts, objective: Floats, start: Solution | None) -> None:
+    def __init__(self, facts: Facts, objective: Floats) -> None:
         self._f, self._o = facts, objective
-        n, k = facts.n, len(facts.p)
+        n = facts.n
         self._signed = np.concatenate([[False], np.ones(n - 1, dtype=bool), ~facts.free])
         self._i = np.flatnonzero(self._signed)
         m = np.where(facts.free, 0.0, 0.02)
-        if start is not None and len(start.multipliers) == k:
-            size = max(float(np.abs(start.multipliers).max(initial=0)), 1e-300)
-            m = np.where(facts.free, start.multipliers, np.maximum(start.multipliers, 1e-3 * size)) / max(
-                abs(start.bound), 1e-300
-            )
         rho = 0.05
         while True:
             self.y = np.concatenate([[2 * rho * n + 1], np.full(n - 1, rho), m])

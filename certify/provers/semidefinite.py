@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from certify.networks.maps import Floats
 from certify.provers.blocks import BlockGraph
@@ -16,13 +17,22 @@ from certify.provers.forms import Chosen, Fact, Form, Kind, build
 from certify.provers.forward import Bounds
 from certify.provers.interior_point import Facts, Solution, solve
 
+Pairs = NDArray[np.intp]
+# Products of linear facts that a solution violates most are added so many at a time.
+PRODUCTS = 150
+VIOLATED = 1e-5
+
 
 @dataclass(frozen=True, eq=False)
 class RowProof:
-    """bound of row . outputs; multipliers: (block, kind) -> (size,); remainder: S (n, n), positive definite."""
+    """bound of row . outputs; multipliers: (block, kind) -> (size,); remainder: S (n, n), positive definite.
+
+    products: ((kind, block), (kind, block)) -> entries of both and multipliers of the products of linear facts.
+    """
 
     bound: float
     multipliers: dict[tuple[int, Kind], Floats]
+    products: dict[tuple[tuple[Kind, int], tuple[Kind, int]], tuple[NDArray[np.intp], NDArray[np.intp], Floats]]
     remainder: Floats
     # Numbers the elaborator chooses its bits by: the largest value of the row that boxes alone allow, and sums over
     # facts of |m| (|p| + |r|) and of |p| |r|, in 1-norms.
@@ -75,14 +85,44 @@ class Relaxation:
         return Facts(whole[first], p, r, free)
 
     def bound(
-        self, rows: Mapping[int, Floats], k: int, target: float, gap: float, seconds: float
+        self, rows: Mapping[int, Floats], k: int, target: float, gap: float, seconds: float, extra: Pairs | None = None
     ) -> tuple[RowProof, Floats]:
-        """Bound minus row k of functionals on blocks, as a problem gives them; and z, where the relaxation peaks."""
-        objective = -self.form.row(rows, k)
-        found = solve(self._facts, objective, target=target, gap=gap, seconds=seconds)
-        return self._proof(found, float(np.abs(objective).sum())), np.concatenate([[1.0], found.point])
+        """Bound minus row k of functionals on blocks, as a problem gives them; and the moments of the relaxation.
 
-    def _proof(self, found: Solution, size: float) -> RowProof:
+        extra: products of linear facts to use as facts.
+        """
+        objective = -self.form.row(rows, k)
+        pairs = np.zeros((0, 2), dtype=np.intp) if extra is None else extra
+        found = solve(self._with(pairs), objective, target=target, gap=gap, seconds=seconds)
+        return self._proof(found, pairs, float(np.abs(objective).sum())), found.moments
+
+    def peak(self, moments: Floats, block: int) -> Floats:
+        """What a block is where the relaxation peaks."""
+        point: Floats = self.form.x[block] @ np.concatenate([[1.0], np.clip(moments[0, 1:], -1, 1)])
+        return point
+
+    def violated(self, moments: Floats, known: Pairs) -> Pairs:
+        """The products of linear facts that the moments violate most, ``known`` ones excepted."""
+        v = self.form.linear.vectors
+        value = np.triu(v @ moments @ v.T)
+        value[known[:, 0], known[:, 1]] = 0
+        flat = value.ravel()
+        worst = np.argpartition(flat, min(PRODUCTS, len(flat) - 1))[:PRODUCTS]
+        worst = worst[flat[worst] < -VIOLATED]
+        return np.stack(np.unravel_index(worst, value.shape), axis=1).astype(np.intp)
+
+    def _with(self, pairs: Pairs) -> Facts:
+        if not len(pairs):
+            return self._facts
+        base = self._facts
+        used, where = np.unique(pairs, return_inverse=True)
+        where = where.reshape(pairs.shape) + len(base.vectors)
+        return Facts(
+            np.concatenate([base.vectors, self.form.linear.vectors[used]]), np.concatenate([base.p, where[:, 0]]),
+            np.concatenate([base.r, where[:, 1]]), np.concatenate([base.free, np.zeros(len(pairs), dtype=bool)]),
+        )  # fmt: skip
+
+    def _proof(self, found: Solution, pairs: Pairs, size: float) -> RowProof:
         out: dict[tuple[int, Kind], Floats] = {}
         at, weight, spread = 0, 0.0, 0.0
         for fact, scale in zip(self.form.facts, self._scales, strict=True):
@@ -93,4 +133,14 @@ class Relaxation:
             p, r = np.abs(fact.p).sum(axis=1), np.abs(fact.r).sum(axis=1)
             weight += float(np.abs(m) @ (p + r))
             spread += float(p @ r)
-        return RowProof(found.bound, out, found.remainder, size, weight, spread)
+        linear = self.form.linear
+        products, long = {}, np.abs(linear.vectors).sum(axis=1) * linear.norms
+        scaled = found.multipliers[at:] / (linear.norms[pairs[:, 0]] * linear.norms[pairs[:, 1]])
+        names = [(linear.of[i], linear.of[j]) for i, j in pairs]
+        for name in sorted(set(names)):
+            mine = np.array([k for k, other in enumerate(names) if other == name])
+            i, j = pairs[mine, 0], pairs[mine, 1]
+            products[name] = linear.entry[i], linear.entry[j], scaled[mine]
+            weight += float(np.abs(scaled[mine]) @ (long[i] + long[j]))
+            spread += float(long[i] @ long[j])
+        return RowProof(found.bound, out, products, found.remainder, size, weight, spread)

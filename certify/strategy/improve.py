@@ -5,9 +5,7 @@ Each step replaces the piece's bound only when it is better. What is found is ke
 
 from __future__ import annotations
 
-import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -18,15 +16,15 @@ from certify.provers.forward import Bounds
 from certify.provers.hints import Hints
 from certify.provers.linear import Tighten
 from certify.provers.problem import Problem, Seen
-from certify.provers.semidefinite import FormProofs, Relaxation, RowProof
+from certify.provers.semidefinite import Relaxation
 from certify.provers.slopes import optimise, optimise_bounds
+from certify.strategy.rows import RowSearch
 
 QUICK = 20
 THOROUGH = 60
 # An interior-point step costs the cube of the number of coordinates: about 0.4 s at 300 on one core.
 MOST_COORDINATES = 700
-# Relative duality gap, and how far above the best witness a row is not worth more work.
-GAP = 2e-3
+# How far above the best witness, relatively, a bound is not worth more work.
 NEAR = 1e-3
 
 
@@ -50,7 +48,11 @@ def improve(problem: Problem, part: int, piece: Piece, goal: float, floor: float
         # The relaxation rests on the tighter blocks, whichever slopes were better for the rows.
         _keep(piece, problem.look(part, bounds), piece.upper, dict(steps), _none(problem, part))
         uppers = better
-    return _semidefinite(problem, part, piece, relaxation, np.minimum(uppers, better), goal, floor, deadline)
+    rows = RowSearch(problem, part, relaxation, np.minimum(uppers, better), max(goal, floor * (1 + NEAR)), deadline)
+    rows.run()
+    if rows.proofs.rows and piece.finish is not None and rows.whole() < piece.upper:
+        piece.upper, piece.finish = rows.whole(), replace(piece.finish, forms=rows.proofs)
+    return rows.peaks
 
 
 def _none(problem: Problem, part: int) -> list[Hints | None]:
@@ -85,46 +87,3 @@ def _final(
 def _keep(piece: Piece, seen: Seen, upper: float, steps: Tighten | None, hints: list[Hints | None]) -> None:
     piece.upper, piece.magnitude, piece.span = upper, seen.magnitude[0], seen.span[0]
     piece.finish = Finish(steps, hints)
-
-
-def _semidefinite(
-    problem: Problem, part: int, piece: Piece, relaxation: Relaxation, uppers: Floats, goal: float, floor: float,
-    deadline: float,
-) -> list[Floats]:  # fmt: skip
-    """Bound the worst rows, one at a time, until the quantity's bound is good enough or no worst row is left."""
-    proofs = FormProofs(relaxation.form.chosen, {})
-    points: list[Floats] = []
-    places = [(rows, k) for rows in problem.rows(part) for k in range(len(next(iter(rows.values()))))]
-    inputs = next(i for i, b in enumerate(problem.graph.blocks) if b.kind == "input" and b.role == 0)
-
-    def whole() -> float:
-        return float(problem.combined(uppers[None])[0])
-
-    single = problem.q.kind != "value" or problem.q.norm == "linf"
-
-    def best(k: int) -> RowProof:
-        # Below another row's proved bound, or what is good enough, more work on this one is wasted.
-        enough = max([goal, floor * (1 + NEAR), *(uppers[j] for j in done)]) if single else -np.inf
-        rows, at = places[k]
-        proof, z = relaxation.bound(rows, at, enough, GAP, deadline - time.perf_counter())
-        points.append(relaxation.form.x[inputs] @ z)
-        return proof
-
-    done: set[int] = set()
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-        while time.perf_counter() < deadline and whole() > max(goal, floor * (1 + NEAR)):
-            worst = [int(k) for k in np.argsort(-uppers) if not single or uppers[k] > max(goal, floor * (1 + NEAR))]
-            if not worst or (single and worst[0] in done):
-                break
-            # The worst rows at once: those that follow are seldom good enough without work of their own.
-            batch = [k for k in worst if k not in done][:workers]
-            if not batch:
-                break
-            for k, proof in zip(batch, pool.map(best, batch), strict=True):
-                done.add(k)
-                if proof.bound < uppers[k]:
-                    uppers[k], proofs.rows[k] = proof.bound, proof
-    if proofs.rows and piece.finish is not None and whole() < piece.upper:
-        piece.upper, piece.finish = whole(), replace(piece.finish, forms=proofs)
-    return points

@@ -253,6 +253,16 @@ def rejects(a: dict[str, Files]) -> dict[str, Files | bytes]:
             form, "proof", first(form, "fact above"), with_word(first(form, "fact above"), 2, "0")
         ),
         "hint--a-fact-nobody-knows": edited(form, "proof", "fact above", "fact below"),
+        "hint--product-of-a-fact-that-is-not-linear": edited(
+            form, "proof", first(form, "product"), with_word(first(form, "product"), 1, "range")
+        ),
+        "hint--product-with-too-few-multipliers": edited(
+            form,
+            "proof",
+            first(form, "product"),
+            with_word(first(form, "product"), 7, first(form, "coordinates").split(" ")[2]),
+        ),
+        "index-range--entry-of-a-product": hint_tensor(form, first(form, "product"), lambda v: v - 2, 3),
         "hint--no-such-row": edited(
             form, "proof", first(form, "quadratic"), with_word(first(form, "quadratic"), 1, "9")
         ),
@@ -295,10 +305,10 @@ def first(files: Files, words: str) -> str:
     return next(x for x in files["proof"].decode().split("\n") if f"{x} ".startswith(f"{words} "))
 
 
-def hint_tensor(files: Files, line: str, data) -> Files:
-    """The tensor that a proof line names last, holding what ``data`` makes of its integers."""
+def hint_tensor(files: Files, line: str, data, word: int = -1) -> Files:
+    """The tensor that a word of a proof line names, the last one, holding what ``data`` makes of its integers."""
     tensors = [words.split(" ") for words in files["proof"].decode().split("\n") if words.startswith("tensor")]
-    _, kind, _, digest = tensors[int(line.split(" ")[-1])]
+    _, kind, _, digest = tensors[int(line.split(" ")[word])]
     old = np.frombuffer(files[f"blobs/{digest}"], dtype=f"<{kind}")
     return sealed(renamed(files, f"blobs/{digest}", data(old).astype(old.dtype).tobytes()))
 

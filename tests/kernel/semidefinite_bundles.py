@@ -40,7 +40,9 @@ def one_row(seed: int, kind: str) -> Case:
     return replace(case, region=Region("box", (lo, hi)), quantity=("upper", row), threshold=Fraction(10) ** 60)
 
 
-def semidefinite(case: Case, seed: int, spoil: float = 0.0, lossy: bool = False) -> dict[str, bytes] | None:
+def semidefinite(
+    case: Case, seed: int, spoil: float = 0.0, lossy: bool = False, products: float = 0.5
+) -> dict[str, bytes] | None:
     """The sealed bundle of a one-row case, or None where there is nothing to multiply."""
     r = random.Random(seed)
     pairs = [Pair(f, g, None if s is None else np.asarray(s, dtype=np.int32)) for f, g, s in case.pairs]
@@ -54,10 +56,17 @@ def semidefinite(case: Case, seed: int, spoil: float = 0.0, lossy: bool = False)
     relaxation = Relaxation(graph, bounds)
     if relaxation.n < 2:
         return None
-    proof, _ = relaxation.bound(rows, 0, -np.inf, 1e-4, 5.0)
+    proof, moments = relaxation.bound(rows, 0, -np.inf, 1e-4, 5.0)
+    if r.random() < products:
+        pairs = relaxation.violated(moments, np.zeros((0, 2), dtype=np.intp))
+        # Any products of linear facts are facts; those that are violated are few on networks as small as these.
+        count = len(relaxation.form.linear.entry)
+        more = [(r.randrange(count), r.randrange(count)) for _ in range(4)] if count else []
+        pairs = np.concatenate([pairs, np.array(more, dtype=np.intp).reshape(-1, 2)])
+        proof, _ = relaxation.bound(rows, 0, -np.inf, 1e-4, 5.0, pairs)
     chosen = {b: v.copy() for b, v in relaxation.form.chosen.items()}
     if spoil:
-        for m in proof.multipliers.values():
+        for m in (*proof.multipliers.values(), *(m for *_, m in proof.products.values())):
             m *= np.array([r.choice([1, 1, 0, 0.5, 2, -1]) if r.random() < spoil else 1 for _ in m])
         for b, kinds in chosen.items():
             for i in np.flatnonzero(kinds):
@@ -103,7 +112,7 @@ def _store(plans: dict[str, tuple[int, str]]) -> None:
     """python tests/kernel/semidefinite_bundles.py: write the plans anew."""
     out = {}
     for name, (seed, kind) in plans.items():
-        files = semidefinite(one_row(seed, kind), seed)
+        files = semidefinite(one_row(seed, kind), seed, products=1.0)
         assert files is not None
         lines = files["proof"].decode().split("\n")[1:-2]
         words = [line.split(" ") for line in lines if line.startswith("tensor ")]

@@ -31,6 +31,8 @@ KINDS = {
     "cross-coarse": ("pair-relu",),
 }
 FREE = ("complement",)
+# Facts v >= 0; two of them, of any entries, may be multiplied.
+LINEAR = ("lower", "upper", "above")
 # Blocks with coordinates of their own, and what an entry may be: none, the entry itself, what a relu is above z.
 COORDINATES_OF = ("input", "relu", "free", "pair-relu")
 CHOICES, ACTIVATION = (0, 1, 2), 1
@@ -190,7 +192,9 @@ class Expressions:
 
 
 def fact(kind, b, x):
-    """The two factors of the facts of a block; the second is None for the number 1."""
+    """The two factors of the facts of a block, or of products; the second is None for the number 1."""
+    if kind == "product":
+        return [fact(k, block, x)[0].columns(entries) for k, block, entries in b]
     v, block = x[b], x.block(b)
     if kind in ("lower", "upper", "range"):
         low = Affine(v.rows - x.constant(x.lo(b)), v.noise)
@@ -212,7 +216,8 @@ def upper_bound(arithmetic, x, outputs, row, facts, bits, factor, shift, hint):
     """An exact upper bound of an integer row (1, outputs) times the outputs.
 
     outputs: the expression of what the row bears on. facts: (kind, block number, multipliers (1, size) in units of
-    2^-factor). shift: bits dropped before the remainder is formed. hint: the matrix L (n, r).
+    2^-factor), for products two (kind, block number, entries) in place of the block. shift: bits dropped before the
+    remainder is formed. hint: the matrix L (n, r).
     """
     a = arithmetic
     whole = a.matmul(row, outputs.rows.transpose()).transpose() << (bits + factor)  # (n, 1), coefficients of z
