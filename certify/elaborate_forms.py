@@ -25,11 +25,12 @@ def form_lines(chosen: Chosen, proofs: Mapping[int, tuple[RowProof, float]], tab
     """The lines of one leaf: its coordinates, then facts and factor of each row with its unit."""
     lines = [f"coordinates {b} {table.add(kinds.astype(np.int32))}" for b, kinds in sorted(chosen.items())]
     for row, (proof, unit) in sorted(proofs.items()):
-        lines.extend(_row_lines(row, proof, unit, table))
+        lines.extend(row_lines(row, proof, unit, table))
     return lines
 
 
-def _row_lines(row: int, proof: RowProof, unit: float, table: TensorTable) -> list[str]:
+def row_lines(row: int, proof: RowProof, unit: float, table: TensorTable) -> list[str]:
+    """The facts and the factor of one row, which the kernel counts in ``unit`` of its own."""
     n, size = len(proof.remainder), max(abs(proof.bound), LOSS * proof.size, 1e-30)
     # Expressions miss about n units of 2^-bits in each factor, and in the row; multipliers half a unit of 2^-factor.
     bits = _bits(4 * n * (proof.weight + 1) / (LOSS * size))

@@ -417,7 +417,8 @@ def merged_key(net, i, keys, name):
 def _row_count(case) -> int:
     n, form = case.f.n_out, case.quantity[0]
     if form == "least":
-        return len(case.quantity[3:]) // 2
+        k = len(case.quantity[3:]) // 2
+        return k + k * (k - 1) // 2
     return {"value": 2 * n, "output": 2, "functional": 2, "upper": 1, "margin": n - 1, "decision": 2 * (n - 1)}[form]
 
 

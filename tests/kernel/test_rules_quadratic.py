@@ -17,7 +17,7 @@ from cases import seeds
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from rational_oracle import worst
-from semidefinite_bundles import KINDS, one_row, semidefinite
+from semidefinite_bundles import KINDS, exploiting, one_row, semidefinite
 
 from certify.kernel import replay
 from certify.kernel.arithmetic import fast, pure
@@ -46,6 +46,18 @@ def test_no_exact_evaluation_exceeds_a_quadratic_bound(quadratic_alone, kind, se
     bound = established(files, FAST)[0]
     assert bound == established(files, PURE)[0]
     found = worst(case, 0, 6, seed)
+    assert found is None or found <= bound
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=15, deadline=None, suppress_health_check=QUIET)
+@given(seed=seeds)
+def test_an_optimiser_finds_no_way_through_the_kernels_own_facts(quadratic_alone, kind, seed):
+    case = one_row(seed, kind)
+    files = exploiting(case, seed)
+    assume(files is not None)
+    bound = established(files, FAST)[0]
+    found = worst(case, 0, 10, seed)
     assert found is None or found <= bound
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from fractions import Fraction
-from itertools import product
+from itertools import combinations, product
 from types import SimpleNamespace
 
 import numpy as np
@@ -200,14 +200,30 @@ def test_the_least_of_one_row_is_what_upper_bounds(seed):
     assert all(abs(a - b - Fraction(1, 3)) <= unit for a, b in zip(one, least, strict=True))
 
 
-@given(st.lists(st.tuples(st.fractions(), st.fractions()), min_size=1, max_size=4))
-def test_the_least_is_the_smallest_row_above_its_limit(rows):
+@given(st.lists(st.tuples(st.fractions(), st.fractions(), st.fractions()), min_size=1, max_size=4), st.data())
+def test_the_least_is_the_smallest_of_rows_and_of_means_of_pairs(rows, data):
+    limits = tuple(t for _, t, _ in rows)
+    claim = SimpleNamespace(quantity=("least", None, "none", limits), relation="below", threshold=Fraction(0), n_out=2)
+    pairs = list(combinations(range(len(rows)), 2))
+    sums = [data.draw(st.fractions()) for _ in pairs]
+    bound, holds = conclude.combine(claim, [u for u, _, _ in rows] + sums)
+    means = [(s - limits[i] - limits[j]) / 2 for s, (i, j) in zip(sums, pairs, strict=True)]
+    assert bound == min([u - t for u, t, _ in rows] + means)
+    assert holds == (bound < 0)
+    # Bounds of rows that hold at some values bound the least of these values.
+    values = [u - abs(w) for u, _, w in rows]
+    true = [values[i] + values[j] for i, j in pairs]
+    found, _ = conclude.combine(claim, [u for u, _, _ in rows] + true)
+    assert found >= min(v - t for v, t in zip(values, limits, strict=True))
+
+
+def test_more_rows_than_may_be_paired_are_bounded_alone():
+    k = 17
     claim = SimpleNamespace(
-        quantity=("least", None, "none", tuple(t for _, t in rows)), relation="below", threshold=Fraction(0), n_out=2
+        quantity=("least", None, "none", (Fraction(0),) * k), relation="below", threshold=Fraction(0), n_out=2
     )
-    bound, holds = conclude.combine(claim, [u for u, _ in rows])
-    assert bound == min(u - t for u, t in rows)
-    assert holds == any(u < t for u, t in rows)
+    assert conclude.row_count(claim) == k
+    assert conclude.combine(claim, [Fraction(v) for v in range(k)]) == (0, False)
 
 
 # ---- forward and backward, where the exact answer is known
