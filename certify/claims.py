@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from certify.domains import Domain, UniformBox
 from certify.errors import BadInput
+from certify.kernel.limits import PAIRED_ROWS
 from certify.networks.graph import Network
 from certify.networks.maps import Floats
 from certify.numbers import Scalar as Number
@@ -91,8 +92,8 @@ class Quantity:
         """The functionals whose suprema make the quantity on a part: their maximum, except for the norms l1 and l2
         and for least."""
         if self.kind == "least":
-            f, g = (None if a is None else a.astype(np.float64) for a in (self.on_f, self.on_g))
-            return [Rows(f, g)]
+            mix = self.mixtures()
+            return [Rows(*(None if a is None else mix @ a.astype(np.float64) for a in (self.on_f, self.on_g)))]
         eye = np.eye(self.m)
         match self.kind:
             case "value":
@@ -113,7 +114,7 @@ class Quantity:
     def combine(self, uppers: Floats) -> float:
         """The quantity's bound from the bounds of its rows, in order."""
         if self.kind == "least":
-            return float((uppers - self._limits()).min())
+            return float(self.above(uppers).min())
         if self.kind == "value" and self.norm != "linf":
             sizes = np.maximum(uppers.reshape(2, -1).max(axis=0), 0)
             return float(sizes.sum() if self.norm == "l1" else np.linalg.norm(sizes))
@@ -146,6 +147,17 @@ class Quantity:
         assert self.on_f is not None
         v = f @ self.on_f.T.astype(np.float64) - self._limits()
         return v if self.on_g is None or g is None else v + g @ self.on_g.T.astype(np.float64)
+
+    def mixtures(self) -> Floats:
+        """Weights (R, K) of the rows that are bounded for least: each alone, then each pair; rules.md#conclude."""
+        eye = np.eye(len(self.limits))
+        i, j = np.triu_indices(len(eye) if len(eye) <= PAIRED_ROWS else 0, 1)
+        return np.concatenate([eye, eye[i] + eye[j]])
+
+    def above(self, uppers: Floats) -> Floats:
+        """How far bounds (..., R) of the rows of least lie above what they must stay below, as bounds of the least."""
+        mix = self.mixtures()
+        return np.asarray((uppers - mix @ self._limits()) / mix.sum(axis=1))
 
     def _limits(self) -> Floats:
         return np.array([float(t) for t in self.limits])

@@ -19,6 +19,9 @@ DEPTH = 1_000
 LEAVES = 10_000_000
 COORDINATES = 4_000
 
+# Rows of `least` up to which sums of pairs are bounded too: their number grows with the square.
+PAIRED_ROWS = 16
+
 # Leaves replayed together. Changes no value.
 BATCH = 512
 

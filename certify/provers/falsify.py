@@ -247,7 +247,8 @@ class _Search:
         weights = np.exp(-above / np.maximum(0.2 * above.mean(axis=1, keepdims=True), 1e-300))
         weights[::2] = above[::2] == 0
         weights /= weights.sum(axis=1, keepdims=True)
-        return weights @ self._rows_f, weights @ self._rows_g
+        k = len(q.limits)
+        return weights @ self._rows_f[:k], weights @ self._rows_g[:k]
 
     def _norm_direction(self, points: _Points) -> Floats:
         """The steepest functional of the l1 or l2 norm at each point, through the mean if that is taken out."""

@@ -208,9 +208,24 @@ def test_a_file_that_cannot_be_read_is_bad_input(tmp_path):
 
 
 WORDS = (
-    "( ) ( ) assert <= >= == < and or not + - * / X_0 Y_0 Y_1 0.5 -1e3 1e999 X_f[0] Y_f[0,1] [2] declare-const Real real"
-    " f <2.0> declare-network declare-input vnnlib-version"
-).split() + ["\n", "; c\n"]
+    *("(", ")", "(", ")", "assert", "<=", ">=", "==", "<", "and", "or", "not", "+", "-", "*", "/", "X_0", "Y_0", "Y_1"),
+    *(
+        "0.5",
+        "-1e3",
+        "1e999",
+        "X_f[0]",
+        "Y_f[0,1]",
+        "[2]",
+        "\n",
+        "; c\n",
+        "declare-const",
+        "Real",
+        "real",
+        "f",
+        "<2.0>",
+    ),
+    *("declare-network", "declare-input", "vnnlib-version"),
+)
 
 
 @settings(max_examples=300, deadline=None)

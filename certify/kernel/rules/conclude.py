@@ -14,6 +14,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import isqrt
 
+from certify.kernel.limits import PAIRED_ROWS
 from certify.kernel.verdict import require
 
 
@@ -57,7 +58,7 @@ def row_count(claim) -> int:
     """How many functionals a leaf bounds: the rows of ``quantity_rows``, those on f and on g together."""
     form, n = claim.quantity[0], claim.n_out
     if form == "least":
-        return len(claim.quantity[3])
+        return len(claim.quantity[3]) + len(_row_pairs(claim))
     return {"value": 2 * n, "margin": n - 1, "decision": 2 * (n - 1), "upper": 1}.get(form, 2)
 
 
@@ -71,8 +72,14 @@ def _exact_row(a, claim, n):
     return a.vector([m << (e - least) for m, e in pairs]).row(), _unit(-least)
 
 
+def _row_pairs(claim):
+    """The pairs of rows of `least` whose sums are bounded too: where two rows cross, neither alone is small."""
+    k = len(claim.quantity[3])
+    return [(i, j) for i in range(k) for j in range(i + 1, k)] if k <= PAIRED_ROWS else []
+
+
 def _least_rows(a, claim):
-    """The rows of `least`, spelt in exact integers over one power of two."""
+    """The rows of `least`, then sums of pairs of them, spelt in exact integers over one power of two."""
     _, on_f, on_g, limits = claim.quantity
     n, k = claim.n_out, len(limits)
     sides = [on_f.dyadics(0, k * n)]
@@ -82,6 +89,7 @@ def _least_rows(a, claim):
     least = min(exponents, default=0)
     whole = [[m << (e - least) if e >= least else m >> (least - e) for m, e in side] for side in sides]
     rows = [[v for side in whole for v in side[i * n : (i + 1) * n]] for i in range(k)]
+    rows += [[x + y for x, y in zip(rows[i], rows[j], strict=True)] for i, j in _row_pairs(claim)]
     on = {"none": "f", "opposite": "difference"}.get(on_g, "both")
     return Rows(a.matrix(rows), on, _unit(-least))
 
@@ -149,10 +157,21 @@ def combine(claim, uppers):
         ok = square <= claim.threshold**2 if claim.relation == "at-most" else square < claim.threshold**2
         return root_above(square), ok
     if claim.quantity[0] == "least":
-        least = min(u - t for u, t in zip(uppers, claim.quantity[3], strict=True))
+        least = _least_of(claim, uppers)
         return least, holds(claim, least)
     worst = max(uppers)
     return worst, holds(claim, worst)
+
+
+def _least_of(claim, uppers):
+    """The least bound: of a row above its limit, or half of a pair's: the smaller of two is at most their mean."""
+    limits = claim.quantity[3]
+    k = len(limits)
+    single = [u - t for u, t in zip(uppers[:k], limits, strict=True)]
+    paired = [
+        (u - limits[i] - limits[j]) * Fraction(1, 2) for u, (i, j) in zip(uppers[k:], _row_pairs(claim), strict=True)
+    ]
+    return min(single + paired)
 
 
 def holds(claim, bound) -> bool:
