@@ -6,10 +6,12 @@ imports are inside the commands, so that --help and --version are quick.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from certify.cli import options
 from certify.cli.app import EXIT, Flag, Out, app, print_json
+from certify.cli.properties import decide_files
+from certify.errors import CertifyError
 
 if TYPE_CHECKING:
     from certify.claims import Claim, Quantity
@@ -17,13 +19,33 @@ if TYPE_CHECKING:
 
 
 @app.command
-def prove(claim: str, /, *, out: Out = None, budget: str | None = None, json: Flag = False) -> int:
-    """Prove or refute a claim file: exit 0 proved, 1 refuted, 2 unknown.
+def prove(
+    claim: str | None = None,
+    /,
+    *,
+    onnx: str | None = None,
+    onnx2: str | None = None,
+    vnnlib: str | None = None,
+    vnnlib_asserts: Literal["unsafe", "claim"] | None = None,
+    out: Out = None,
+    budget: str | None = None,
+    json: Flag = False,
+) -> int:
+    """Prove or refute a claim file, or a VNN-LIB property: exit 0 proved, 1 refuted, 2 unknown.
 
     Parameters
     ----------
     claim
         A TOML file with [models], [domain] and [claim].
+    onnx
+        Instead of a claim file: the network f of a VNN-LIB property.
+    onnx2
+        The second network g of a property of two.
+    vnnlib
+        The property: version 1.0, or 2.0 for one network or two with equal inputs. Each of its claims gets a
+        certificate of its own; proved when all are, refuted when one is.
+    vnnlib_asserts
+        What the file's constraints on outputs describe; default: unsafe for one network, claim for two.
     out
         Where to write the certificate: of the claim when it is proved, else of the bound that was proved.
     budget
@@ -37,6 +59,10 @@ def prove(claim: str, /, *, out: Out = None, budget: str | None = None, json: Fl
 
     options.check_writable(out)
     seconds = None if budget is None else options.seconds(budget)
+    if claim is None:
+        return decide_files(onnx, onnx2, vnnlib, vnnlib_asserts, options.seconds(budget), out, json)
+    if (onnx, onnx2, vnnlib, vnnlib_asserts) != (None,) * 4:
+        raise CertifyError("prove: expected a claim file or a VNN-LIB property, found both")
     read = read_claim_file(claim)
     with show.progress_bar(not json) as listener:
         result = search(read.claim, seconds or read.budget, progress=listener, seed=read.seed)

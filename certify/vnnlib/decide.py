@@ -14,6 +14,7 @@ from certify.claims import Claim
 from certify.networks.graph import Network
 from certify.provers.falsify import Witness
 from certify.results import Result, Status
+from certify.strategy.budget import Listener
 from certify.vnnlib.property import Property
 
 Searcher = Callable[[Claim, float], Result]
@@ -24,23 +25,27 @@ class Decision:
     """The outcome for a property.
 
     results: of the claims tried, in the property's order; after a refutation the rest are not tried.
-    exact:   for a refuted property, whether the witness lies in the box as stated, not only as rounded to float64
+    witness: of the refuted claim, moved into the box as stated where that is possible; exact: whether it lies there
+        and not only in the box as rounded to float64 (None and True for a property that is not refuted)
     """
 
     prop: Property
     status: Status
     claims: tuple[Claim, ...]
     results: tuple[Result, ...]
+    witness: Witness | None = None
     exact: bool = True
-
-    @property
-    def witness(self) -> Witness | None:
-        """The input that refutes the property, if any."""
-        return self.results[-1].witness if self.status == "refuted" else None
 
 
 def decide(
-    prop: Property, f: Network, g: Network | None, seconds: float, *, search: Searcher | None = None, seed: int = 0
+    prop: Property,
+    f: Network,
+    g: Network | None,
+    seconds: float,
+    *,
+    search: Searcher | None = None,
+    seed: int = 0,
+    progress: Listener | None = None,
 ) -> Decision:
     """Prove or refute a property about f (and g) within a time.
 
@@ -51,16 +56,16 @@ def decide(
     deadline, results = time.perf_counter() + seconds, list[Result]()
     for k, claim in enumerate(claims):
         share = max(0.1, (deadline - time.perf_counter()) / (len(claims) - k))
-        results.append(_search(claim, share, seed) if search is None else search(claim, share))
+        results.append(_search(claim, share, seed, progress) if search is None else search(claim, share))
         if results[-1].status == "refuted":
             break
     return _joined(prop, claims, results)
 
 
-def _search(claim: Claim, seconds: float, seed: int) -> Result:
+def _search(claim: Claim, seconds: float, seed: int, progress: Listener | None) -> Result:
     from certify.strategy import prove
 
-    return prove(claim, seconds, seed=seed)
+    return prove(claim, seconds, seed=seed, progress=progress)
 
 
 def _joined(prop: Property, claims: Sequence[Claim], results: Sequence[Result]) -> Decision:
@@ -69,6 +74,15 @@ def _joined(prop: Property, claims: Sequence[Claim], results: Sequence[Result]) 
     status: Status = "refuted" if "refuted" in found else "unknown"
     if found == {"proved"} and len(results) == len(claims):
         status = "proved"
-    witness = results[-1].witness if results else None
-    exact = status != "refuted" or (witness is not None and prop.meets(witness.x))
-    return Decision(prop, status, tuple(claims), tuple(results), exact)
+    witness = _inside(prop, claims[len(results) - 1], results[-1].witness) if status == "refuted" else None
+    exact = witness is None or prop.meets(witness.x)
+    return Decision(prop, status, tuple(claims), tuple(results), witness, exact)
+
+
+def _inside(prop: Property, claim: Claim, witness: Witness | None) -> Witness | None:
+    """The witness in the box as stated, if it still refutes the claim there."""
+    if witness is None:
+        return None
+    x = prop.inside(witness.x)
+    value = claim.quantity.value_at(x, witness.x2, witness.part)[0]
+    return witness if claim.holds(value) else Witness(witness.part, x, witness.x2, value)

@@ -80,6 +80,18 @@ class Property:
                 out.extend(_claim(c, f, g, over, self.place) for c in cases)
         return out
 
+    def inside(self, x: Floats) -> Floats:
+        """x (n,) moved by single roundings into the box of a case as stated, where float64 has points there."""
+        point = np.asarray(x, dtype=np.float64).ravel()
+        for c in self.cases:
+            lo = np.array([above(v) for v in c.lo])
+            hi = np.array([below(v) for v in c.hi])
+            # A limit alone, such as x = -0.45, may have no float64 inside.
+            moved = np.where(lo <= hi, np.clip(point, lo, hi), point)
+            if (np.abs(moved - point) <= np.spacing(np.abs(point))).all():
+                return moved
+        return point
+
     def meets(self, x: Floats) -> bool:
         """Whether x (n,) lies in the exact box of a case, before any rounding."""
         point = [Fraction(float(v)) for v in np.asarray(x).ravel()]
