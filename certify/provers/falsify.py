@@ -22,6 +22,9 @@ from certify.networks.maps import Floats
 
 # (functionals followed, starts for each, steps): broad first, then deep where it pays.
 ROUNDS = ((32, 1, 20), (8, 8, 30), (4, 24, 40))
+# The same for one hop, and how many of them in vain are enough.
+HOP = (3, 24, 30)
+PATIENCE = 12
 POOL = 32
 VERTEX_MOVES = 3
 FLIP_COORDINATES = 64
@@ -45,19 +48,27 @@ class Witness:
 
 
 def falsify(
-    q: Quantity, part: int, *, seed: int = 0, seconds: float = 5.0, starts: Floats | None = None
+    q: Quantity, part: int, *, seed: int = 0, seconds: float = 5.0, starts: Floats | None = None, attempts: int = 1
 ) -> Witness | None:
     """The best witness found on one part; None when no float64 point of the part is found.
 
     starts: (k, n) further starting points, such as minimisers of relaxations; they are pulled into the part.
+    attempts: searches from scratch; each ends at its own peak, and peaks differ by several percent.
     Free nodes all read the one x' of the witness. Deterministic in ``seed`` unless the seconds run out.
     """
-    search = _Search(q, part, np.random.default_rng([seed, part]), time.perf_counter() + seconds)
-    search.fill_pool(starts)
-    for functionals, restarts, steps in ROUNDS:
-        search.ascend(functionals, restarts, steps)
-    search.flip()
-    return search.best()
+    deadline = time.perf_counter() + seconds
+    found: list[Witness | None] = []
+    for k in range(attempts):
+        search = _Search(q, part, np.random.default_rng([seed, part, k] if k else [seed, part]), deadline)
+        search.fill_pool(starts)
+        for functionals, restarts, steps in ROUNDS:
+            search.ascend(functionals, restarts, steps)
+        search.flip()
+        search.hop()
+        found.append(search.best())
+        if time.perf_counter() > deadline:
+            break
+    return largest(found)
 
 
 def falsify_union(q: Quantity, *, seed: int = 0, seconds: float = 5.0) -> list[Witness | None]:
@@ -169,7 +180,11 @@ class _Search:
         g = self._q.domain.geometry(np.full(len(x), self._part))
         # A third of the starts are fresh; a third are the best point with some coordinates drawn anew.
         drawn = g.sample(self._rng)
-        mixed = g.pull_in(np.where(self._rng.random(x.shape) < 0.2, g.corner(self._rng), self._kept[0][1]))
+        anew = self._rng.random(x.shape) < self._rng.uniform(0.02, 0.4, (len(x), 1))
+        # Around the best point, and around others of the pool: peaks are many.
+        near = self._pool.x[self._rng.choice(np.argsort(-self._pool.value, kind="stable")[:POOL], len(x))]
+        near[::2] = self._kept[0][1]
+        mixed = g.pull_in(np.where(anew, g.corner(self._rng), near))
         x = np.where((kind == 1)[:, None], drawn, np.where((kind == 2)[:, None], mixed, x))
         followed = np.tile(rows, restarts)
         if restarts > 1:
@@ -275,6 +290,17 @@ class _Search:
             self._evaluate(trial, second, None if second is None else np.full(len(trial), part2, dtype=np.intp))
             if self._kept[0][0] <= value:
                 return
+
+    def hop(self) -> None:
+        """Follow from the best point with some coordinates drawn anew, again and again, until that stops helping."""
+        misses = 0
+        while misses < PATIENCE and self._kept and not self._late():
+            before = self._kept[0][0]
+            self.ascend(*HOP)
+            if self._kept[0][0] > before:
+                self.flip()
+            gain = self._kept[0][0] - before
+            misses = 0 if gain > 1e-4 * abs(before) else misses + 1
 
     def best(self) -> Witness | None:
         """The best point that lies exactly in the domain, with its exact value."""

@@ -174,8 +174,8 @@ class Search:
     def _attack(self, k: int, starts: Floats) -> None:
         """Another attack on part k from points that a relaxation suggests."""
         part, left = self._parts[k], self._deadline - time.perf_counter()
-        seconds = min(1.0, max(0.05, 0.2 * left))
-        found = falsify(self._q, k, seed=self._seed, seconds=seconds, starts=starts)
+        seconds = min(5.0, max(0.05, 0.4 * left))
+        found = falsify(self._q, k, seed=self._seed + 1, seconds=seconds, starts=starts, attempts=40)
         if found is not None and (part.witness is None or found.value > part.witness.value):
             part.witness = found
 
