@@ -19,7 +19,7 @@ from certify.provers.interior_point import Facts, Solution, solve
 
 Pairs = NDArray[np.intp]
 # Products of linear facts that a solution violates most are added so many at a time.
-PRODUCTS = 150
+PRODUCTS = 250
 VIOLATED = 1e-5
 
 
