@@ -31,7 +31,7 @@ def decide_files(
     from certify.vnnlib.replay import replay
 
     if onnx is None or vnnlib is None:
-        raise CertifyError("prove: expected a claim file, or --onnx N.onnx and --vnnlib P.vnnlib together")
+        raise CertifyError("prove: expected CLAIM, a file, or --onnx N.onnx and --vnnlib P.vnnlib together")
     prop = read_vnnlib(vnnlib, asserts=asserts)
     f, g = load(onnx), None if onnx2 is None else load(onnx2)
     with show.progress_bar(not json, Path(vnnlib).name) as listener:
