@@ -56,9 +56,10 @@ FINE = Precision(26, 36, 24, (30, 32), (26, 30), 48)
 
 @dataclass(frozen=True)
 class Leaf:
-    """A region that one plan proves."""
+    """A region that one plan proves, with the hints of one of its slots."""
 
     plan: int
+    slot: int = 0
 
 
 @dataclass(frozen=True)
@@ -137,12 +138,16 @@ def write_plan(
     table: TensorTable,
     finish: Sequence[str] = (),
     precision: Precision = PLAIN,
+    slots: int = 1,
 ) -> tuple[str, ...]:
-    """The lines of one plan (specs/format.md#proof); ``finish`` are hint lines for the rows of the quantity."""
+    """The lines of one plan (specs/format.md#proof); ``finish`` are hint lines for the rows of the quantity.
+
+    slots: how many leaves have hints of their own in these lines; steps with hints are for one.
+    """
     from certify.elaborate_hints import Group, hint_lines
     from certify.provers.hints import Tightening
 
-    lines = [f"plan {len(graph.blocks)} {precision.forward} {CONSTANT_BITS} 1"]
+    lines = [f"plan {len(graph.blocks)} {precision.forward} {CONSTANT_BITS} {slots}"]
     for i, b in enumerate(graph.blocks):
         lines.append(_block_line(b, scales[i], table))
         if i not in steps:
@@ -182,7 +187,7 @@ def tree_lines(tree: Tree) -> list[str]:
     while stack:
         node = stack.pop()
         if isinstance(node, Leaf):
-            out.append(f"leaf {node.plan} 0")
+            out.append(f"leaf {node.plan} {node.slot}")
             continue
         scale = node.at.denominator.bit_length() - 1
         if node.at.denominator != 1 << scale:

@@ -30,9 +30,12 @@ from certify.elaborate_forms import form_lines
 from certify.elaborate_hints import Group, hint_lines
 from certify.networks.encode import TensorTable
 from certify.provers.branch import Finish, Piece
+from certify.provers.hints import Hints
 from certify.provers.problem import Problem
 
 OCTAVES = 3
+# Leaves of one plan that have hints of their own.
+SLOTS = 512
 
 
 def certificate_of(problem: Problem, claim: Claim, roots: Sequence[Piece]) -> Certificate:
@@ -56,7 +59,16 @@ class _Plans:
         for root in self.roots:
             for leaf in root.leaves():
                 groups.setdefault(_group(leaf), []).append(leaf)
-        self._of = {key: self._add(leaves) for key, leaves in groups.items()}
+        self._of: dict[object, Leaf] = {}
+        for key, leaves in groups.items():
+            room = SLOTS if isinstance(key, tuple) else len(leaves)
+            for k in range(0, len(leaves), room):
+                some = leaves[k : k + room]
+                plan = self._add(some)
+                if isinstance(key, tuple):
+                    self._of |= {id(leaf): Leaf(plan, slot) for slot, leaf in enumerate(some)}
+                else:
+                    self._of[key] = Leaf(plan)
 
     def _add(self, leaves: list[Piece]) -> int:
         magnitude = np.max([p.magnitude for p in leaves], axis=0).tolist()
@@ -68,8 +80,9 @@ class _Plans:
             lines = write_plan(self.problem.graph, scales, self.problem.steps, self.table)
         else:
             steps = self.problem.steps if finish.steps is None else finish.steps
-            final = [*self._forms(finish), *self._final(finish, scales)]
-            lines = write_plan(self.problem.graph, scales, steps, self.table, final, precision)
+            hints = finish.hints if len(leaves) == 1 else _joined(leaves)
+            final = [*self._forms(finish), *self._final(hints, len(leaves), scales)]
+            lines = write_plan(self.problem.graph, scales, steps, self.table, final, precision, len(leaves))
         if lines in self.texts:
             return self.texts.index(lines)
         self.texts.append(lines)
@@ -82,14 +95,14 @@ class _Plans:
         units = [float(unit) for _, unit, rows in row_units(self.claim) for _ in range(rows)]
         return form_lines(finish.forms.chosen, {k: (p, units[k]) for k, p in finish.forms.rows.items()}, self.table)
 
-    def _final(self, finish: Finish, scales: Sequence[int]) -> list[str]:
-        """The hint lines of the quantity's rows."""
+    def _final(self, given: list[Hints | None], slots: int, scales: Sequence[int]) -> list[str]:
+        """The hint lines of the quantity's rows, for one leaf after another."""
         graph, groups = self.problem.graph, []
-        for (on, unit, rows), hints in zip(row_units(self.claim), finish.hints, strict=True):
+        for (on, unit, rows), hints in zip(row_units(self.claim), given, strict=True):
             f, pair = graph.outputs["f"], graph.output_pair()
             start = graph.outputs[on] if on in ("f", "g") else f if pair is None else pair
             factor = math.log2(unit.numerator) - math.log2(unit.denominator) + scales[start] + FINAL[0]
-            groups.append(Group(hints, rows, factor))
+            groups.append(Group(hints, slots * rows, factor))
         return hint_lines(graph, scales, groups, self.table)
 
     def tree(self, root: Piece) -> Tree:
@@ -99,7 +112,8 @@ class _Plans:
         while stack:
             p = stack[-1]
             if p.below is None or p.above is None:
-                done[id(p)] = Leaf(self._of[_group(p)])
+                key = _group(p)
+                done[id(p)] = self._of[id(p) if isinstance(key, tuple) else key]
             elif id(p.below) in done and id(p.above) in done:
                 done[id(p)] = Cut(p.coordinate, p.at, done.pop(id(p.below)), done.pop(id(p.above)))
             else:
@@ -111,8 +125,27 @@ class _Plans:
 
 def _group(leaf: Piece) -> object:
     """What leaves have in common that share a plan."""
+    octave = math.frexp(leaf.width)[1] // OCTAVES if leaf.width > 0 else 0
     if leaf.finish is not None:
-        return id(leaf)
+        f = leaf.finish
+        shared = leaf.depth > 0 and f.steps is None and f.forms is None and len(f.hints) == 1
+        return ("slots", octave) if shared else id(leaf)
     if leaf.depth == 0:
         return "whole"
-    return math.frexp(leaf.width)[1] // OCTAVES
+    return octave
+
+
+def _joined(leaves: Sequence[Piece]) -> list[Hints | None]:
+    """The hints of leaves of one plan, row by row, those of each leaf together."""
+    given = [leaf.finish.hints[0] for leaf in leaves if leaf.finish is not None]
+    found = [h for h in given if h is not None]
+    shapes = {b: [v.shape for v in vs] for h in found for b, vs in h.slopes.items()}
+    # A block that some leaf does not hint has no open sign there: its slopes are not read.
+    slopes = {
+        b: tuple(
+            np.concatenate([h.slopes[b][k] if b in h.slopes else np.zeros(s) for h in found], axis=1)
+            for k, s in enumerate(shape)
+        )
+        for b, shape in shapes.items()
+    }
+    return [Hints(slopes, {})]

@@ -28,6 +28,7 @@ from certify.strategy.blas import one_blas_thread
 from certify.strategy.budget import Listener, Progress
 from certify.strategy.improve import improve
 from certify.strategy.plans import certificate_of
+from certify.strategy.sharpen import Sharpener
 
 # Bisection pays when few coordinates matter; on images it does not.
 MOST_SPLIT_COORDINATES = 32
@@ -100,7 +101,11 @@ class Search:
         if self._claim is None:
             return None
         t = float(self._claim.threshold)
-        return t - SLACK * abs(t) if t != 0 else -1e-9
+        if t != 0:
+            return t - SLACK * abs(t)
+        # Zero has no size of its own: a share of the distance to the best witness leaves room for rounding.
+        values = [float(p.witness.value) for p in self._parts if p.witness is not None]
+        return -max(1e-9, -0.03 * max(values)) if values else -1e-9
 
     def _satisfied(self, upper: float) -> bool:
         goal = self._goal()
@@ -191,7 +196,9 @@ class Search:
             floor = float(part.witness.value) if part.witness is not None else -math.inf
             stop = Stop(self._goal(), floor, time.perf_counter() + CUTTING_SHARE * left)
             frontier = Frontier(part.root)
-            frontier.grow(lambda region, k=k: self._problem.seen(k, region), stop, self._leaf_progress)  # type: ignore[misc]
+            evaluate = Sharpener(self._problem, k, self._goal())
+            frontier.grow(evaluate, stop, self._leaf_progress)
+            evaluate.finish(part.root)
             part.upper = frontier.bound()
 
     def _leaf_progress(self, leaves: int, upper: float) -> None:
