@@ -15,21 +15,24 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from bundles import FAST, PURE, bundle, established, renamed, sealed, verdict, with_threshold, write_zip
-from cases import KINDS, random_case, random_styles
+from cases import KINDS, random_case, random_least, random_styles
 from rational_oracle import squared, worst
 from reading import read_case
 from semidefinite_bundles import KINDS as SEMIDEFINITE_KINDS
 from semidefinite_bundles import tight_semidefinite
 
 CHUNKS, PER_CHUNK = 26, 500
-BASES = (*KINDS, "semidefinite")
+BASES = (*KINDS, "semidefinite", "least")
 
 
 def base(seed: int, kind: str):
     """A sealed bundle whose threshold is exactly what is established."""
     if kind == "semidefinite":
         return tight_semidefinite(seed, random.Random(seed).choice(SEMIDEFINITE_KINDS))
-    case, r = random_case(seed, kind), random.Random(seed)
+    r = random.Random(seed)
+    case = random_case(seed, None if kind == "least" else kind)
+    if kind == "least":
+        case = replace(case, quantity=random_least(r, case.f.n_out, case.g is not None))
     style = replace(random_styles(seed)[0], backward=r.choice([0.0, 0.3]), use_pairs=r.random() < 0.8)
     # Usually one leaf for each part: the campaign is about many damages, not about long proofs.
     files = bundle(case, (style,), r.choice([0, 0, 0, 1]), seed)
