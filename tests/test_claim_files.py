@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import certify as ct
 from certify.claim_file import read_claim_file
+from certify.claims import Kind
 from certify.errors import BadInput, CertifyError, EmptyDomain
 from certify.models import path
 from certify.selectors import Selector
@@ -31,7 +33,7 @@ def test_a_worked_claim_ends_as_expected(path):
 def test_the_worked_claims_cover_every_quantity_domain_and_status():
     read = [read_claim_file(p) for p in CLAIMS.glob("*.toml")]
     kinds = {tomllib.loads(p.read_text())["domain"]["kind"] for p in CLAIMS.glob("*.toml")}
-    assert {r.claim.quantity.kind for r in read} == {"value", "output", "functional", "upper", "margin", "decision"}
+    assert {r.claim.quantity.kind for r in read} == {*get_args(Kind)}
     assert kinds == {"linf", "l2", "l1", "box", "points"}
     assert {r.expect for r in read} == {"proved", "refuted", "unknown"}
 
@@ -195,3 +197,16 @@ def test_any_other_word_is_refused_or_names_a_numpy_file(text):
         assert str(e).startswith("here: ")
     else:
         assert found.path.endswith((".npz", ".npy")) and text.startswith(found.path)
+
+
+def test_a_least_claim_takes_rows_and_limits(tmp_path):
+    rows = "[[1, 0, 0, 0, 0, 0, 0, 0, 0, -1], [0, 1, 0, 0, 0, 0, 0, 0, 0, -1]]"
+    claim = f'quantity = "least"\non_f = {rows}\nlimits = ["1/3", 0]\nbelow = 0'
+    read = read_claim_file(file(tmp_path, models=f'f = "{NET}"\ng = "zero"', claim=claim)).claim
+    assert (read.quantity.kind, read.quantity.limits, read.relation) == ("least", (Fraction(1, 3), 0), "below")
+    with pytest.raises(BadInput, match="limits: expected numbers"):
+        bad = claim.replace('"1/3"', "true")
+        read_claim_file(file(tmp_path, models=f'f = "{NET}"\ng = "zero"', claim=bad))
+    with pytest.raises(BadInput, match="on_f: expected 1 rows"):
+        bad = claim.replace('"1/3", ', "")
+        read_claim_file(file(tmp_path, models=f'f = "{NET}"\ng = "zero"', claim=bad))
