@@ -15,11 +15,12 @@ import numpy as np
 from certify.certificate import Certificate
 from certify.claims import Claim
 from certify.elaborate import (
-    FINAL,
     FINE,
+    LEAVES,
     PLAIN,
     Cut,
     Leaf,
+    Precision,
     Tree,
     choose_scales,
     row_units,
@@ -74,19 +75,25 @@ class _Plans:
         magnitude = np.max([p.magnitude for p in leaves], axis=0).tolist()
         span = np.max([p.span for p in leaves], axis=0).tolist()
         finish = leaves[0].finish
-        precision = FINE if finish is not None and finish.forms is not None else PLAIN
+        precision = self._precision(leaves[0])
         scales = choose_scales(self.problem.graph, magnitude, span, max(p.width for p in leaves), precision)
         if finish is None:
-            lines = write_plan(self.problem.graph, scales, self.problem.steps, self.table)
+            lines = write_plan(self.problem.graph, scales, self.problem.steps, self.table, (), precision)
         else:
             steps = self.problem.steps if finish.steps is None else finish.steps
             hints = finish.hints if len(leaves) == 1 else _joined(leaves)
-            final = [*self._forms(finish), *self._final(hints, len(leaves), scales)]
+            final = [*self._forms(finish), *self._final(hints, len(leaves), scales, precision)]
             lines = write_plan(self.problem.graph, scales, steps, self.table, final, precision, len(leaves))
         if lines in self.texts:
             return self.texts.index(lines)
         self.texts.append(lines)
         return len(self.texts) - 1
+
+    def _precision(self, leaf: Piece) -> Precision:
+        if leaf.finish is not None and leaf.finish.forms is not None:
+            return FINE
+        # Safety margins can be as thin as rounding.
+        return LEAVES if leaf.depth > 0 and self.problem.q.kind != "least" else PLAIN
 
     def _forms(self, finish: Finish) -> list[str]:
         """The lines of semidefinite bounds."""
@@ -95,13 +102,13 @@ class _Plans:
         units = [float(unit) for _, unit, rows in row_units(self.claim) for _ in range(rows)]
         return form_lines(finish.forms.chosen, {k: (p, units[k]) for k, p in finish.forms.rows.items()}, self.table)
 
-    def _final(self, given: list[Hints | None], slots: int, scales: Sequence[int]) -> list[str]:
+    def _final(self, given: list[Hints | None], slots: int, scales: Sequence[int], precision: Precision) -> list[str]:
         """The hint lines of the quantity's rows, for one leaf after another."""
         graph, groups = self.problem.graph, []
         for (on, unit, rows), hints in zip(row_units(self.claim), given, strict=True):
             f, pair = graph.outputs["f"], graph.output_pair()
             start = graph.outputs[on] if on in ("f", "g") else f if pair is None else pair
-            factor = math.log2(unit.numerator) - math.log2(unit.denominator) + scales[start] + FINAL[0]
+            factor = math.log2(unit.numerator) - math.log2(unit.denominator) + scales[start] + precision.final[0]
             groups.append(Group(hints, slots * rows, factor))
         return hint_lines(graph, scales, groups, self.table)
 
