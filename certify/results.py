@@ -137,6 +137,7 @@ class Result:
         out["certificate"] = None if self.certificate is None else self.certificate.id
         out["certificate_bytes"] = self.size
         out["verdict"] = None if self.verdict is None else self.verdict.verdict
+        out["notes"] = list(self.notes)
         if self.witness is not None:
             out["witness"] = {
                 "part": self.witness.part,

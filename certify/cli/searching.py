@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from certify.cli import options
 from certify.cli.app import EXIT, Flag, Out, app, print_json
 from certify.cli.properties import decide_files
+from certify.cli.workers import Executor, Jobs, Resume, StateDir
 from certify.errors import CertifyError
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def prove(
     vnnlib_asserts: Literal["unsafe", "claim"] | None = None,
     out: Out = None,
     budget: str | None = None,
+    executor: Executor = None,
+    state: StateDir = None,
+    resume: Resume = False,
+    jobs: Jobs = 0,
     json: Flag = False,
 ) -> int:
     """Prove or refute a claim file, or a VNN-LIB property: exit 0 proved, 1 refuted, 2 unknown.
@@ -50,6 +55,15 @@ def prove(
         Where to write the certificate: of the claim when it is proved, else of the bound that was proved.
     budget
         Time for the search, such as 30s or 2m; default: the file's own, or 30s.
+    executor
+        Who cuts: a number of processes, serial, threads, dask, or dask://HOST:PORT; default: this process, and
+        processes when that takes long. For claim files.
+    state
+        A directory that remembers what was solved, for --resume after a kill. For claim files.
+    resume
+        Go on with the run that --state holds.
+    jobs
+        Kernel processes that share the leaves; default: as many as pay.
     json
         Print one JSON object.
     """
@@ -65,7 +79,10 @@ def prove(
         raise CertifyError("prove: expected a claim file or a VNN-LIB property, found both")
     read = read_claim_file(claim)
     with show.progress_bar(not json) as listener:
-        result = search(read.claim, seconds or read.budget, progress=listener, seed=read.seed)
+        result = search(
+            read.claim, seconds or read.budget, progress=listener, seed=read.seed, executor=executor, state=state,
+            resume=resume, jobs=None if jobs == 0 else jobs,
+        )  # fmt: skip
     saved = _save(result, out)
     if json:
         print_json(result.as_json() | {"claim": str(read.claim), "certificate": saved})

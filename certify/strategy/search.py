@@ -24,16 +24,22 @@ from certify.provers.forward import Bounds
 from certify.provers.problem import Problem, Seen
 from certify.provers.region import Region
 from certify.results import Bracket, Result, Status
+from certify.scheduling.executors import available_cpus, executor_of
 from certify.strategy.blas import one_blas_thread
 from certify.strategy.budget import Listener, Progress
 from certify.strategy.improve import improve
 from certify.strategy.plans import certificate_of
 from certify.strategy.sharpen import Sharpener
+from certify.strategy.spread import Workers, cut_over
 
 # Bisection pays when few coordinates matter; on images it does not.
 MOST_SPLIT_COORDINATES = 32
 # Parts bounded in one pass.
 TOGETHER = 64
+# Seconds of cutting here before processes are started for it: that costs one.
+ALONE = 3.0
+# Leaves from which several kernels share a certificate, when nobody says how many.
+SHARED = 400
 # Room for rounding between a float bound and what integers establish, relative; beyond it the kernel is asked.
 SLACK = 2e-4
 # What remains of a budget that may go into cutting: writing and checking the leaves takes the rest.
@@ -53,8 +59,13 @@ class Part:
 class Search:
     """The state of a run."""
 
-    def __init__(self, q: Quantity, claim: Claim | None, seconds: float, progress: Listener | None, seed: int) -> None:
+    def __init__(
+        self, q: Quantity, claim: Claim | None, seconds: float, progress: Listener | None, seed: int,
+        workers: Workers | None = None, jobs: int | None = None,
+    ) -> None:  # fmt: skip
         self._q, self._claim, self._listener, self._seed = q, claim, progress, seed
+        self._workers, self._jobs = workers, jobs
+        self._interrupted = False
         self._started = time.perf_counter()
         self._deadline = self._started + seconds
         self._problem = Problem(q)
@@ -76,9 +87,15 @@ class Search:
             share = min(2.0, max(0.05, 0.3 * (self._deadline - time.perf_counter()) / (total - k)))
             part.witness = falsify(self._q, k, seed=self._seed, seconds=share, starts=part.start[None])
             self._say("search", k + 1, total)
-        if not self._violated():
-            self._improve()
-            self._branch()
+        try:
+            if not self._violated():
+                self._improve()
+                self._branch()
+        except KeyboardInterrupt:
+            # What was found so far is written and checked all the same; a second interrupt ends that too.
+            self._interrupted = True
+        for part in self._parts:
+            part.upper = max(leaf.upper for leaf in part.root.leaves())
         return self._conclude()
 
     # ---- reporting
@@ -176,11 +193,11 @@ class Search:
                 self._attack(k, np.array(starts))
             self._say("improve", done + 1, len(wide))
 
-    def _attack(self, k: int, starts: Floats) -> None:
+    def _attack(self, k: int, starts: Floats, attempts: int = 40) -> None:
         """Another attack on part k from points that a relaxation suggests."""
         part, left = self._parts[k], self._deadline - time.perf_counter()
         seconds = min(5.0, max(0.05, 0.4 * left))
-        found = falsify(self._q, k, seed=self._seed + 1, seconds=seconds, starts=starts, attempts=40)
+        found = falsify(self._q, k, seed=self._seed + 1, seconds=seconds, starts=starts, attempts=attempts)
         if found is not None and (part.witness is None or found.value > part.witness.value):
             part.witness = found
 
@@ -188,18 +205,51 @@ class Search:
 
     def _branch(self) -> None:
         """Cut inputs of the worst parts while time remains and few coordinates matter."""
-        for k in sorted(range(len(self._parts)), key=lambda k: -self._parts[k].upper):
-            part = self._parts[k]
+        if self._workers is not None:
+            todo = [k for k, p in enumerate(self._parts) if self._to_cut(p)]
             left = self._deadline - time.perf_counter()
-            if moving(part.root.region) > MOST_SPLIT_COORDINATES or left < 0.1 or self._satisfied(part.upper):
-                continue
-            floor = float(part.witness.value) if part.witness is not None else -math.inf
-            stop = Stop(self._goal(), floor, time.perf_counter() + CUTTING_SHARE * left)
-            frontier = Frontier(part.root)
-            evaluate = Sharpener(self._problem, k, self._goal())
-            frontier.grow(evaluate, stop, self._leaf_progress)
-            evaluate.finish(part.root)
-            part.upper = frontier.bound()
+            self._cut_over(self._workers, {k: [self._parts[k].root] for k in todo}, CUTTING_SHARE * left)
+            return
+        for k in sorted(range(len(self._parts)), key=lambda k: -self._parts[k].upper):
+            left = self._deadline - time.perf_counter()
+            if self._to_cut(self._parts[k]) and left > 0.1:
+                self._cut_here(k, CUTTING_SHARE * left)
+
+    def _to_cut(self, part: Part) -> bool:
+        return moving(part.root.region) <= MOST_SPLIT_COORDINATES and not self._satisfied(part.upper)
+
+    def _floor(self, k: int) -> float:
+        witness = self._parts[k].witness
+        return float(witness.value) if witness is not None else -math.inf
+
+    def _cut_here(self, k: int, seconds: float) -> None:
+        """Cut one part in this process; when that takes long and there are more CPUs, go on in processes."""
+        part, now = self._parts[k], time.perf_counter()
+        evaluate = Sharpener(self._problem, k, self._goal())
+        spreads = not evaluate.sharpens and available_cpus() > 1 and seconds > 3 * ALONE
+        stop = Stop(self._goal(), self._floor(k), now + (ALONE if spreads else seconds))
+        frontier = Frontier(part.root)
+        frontier.grow(evaluate, stop, self._leaf_progress)
+        evaluate.finish(part.root)
+        part.upper = frontier.bound()
+        rest = [p for p in part.root.leaves() if p.upper > stop.target()]
+        if spreads and rest and frontier.count < stop.most_leaves and part.upper > stop.target():
+            left = now + seconds - time.perf_counter()
+            self._cut_over(Workers(executor_of(None)), {k: rest}, left)
+
+    def _cut_over(self, workers: Workers, roots: dict[int, list[Piece]], seconds: float) -> None:
+        """Cut pieces of parts by workers."""
+        if not roots or seconds < 0.1:
+            return
+        floors = {k: self._floor(k) for k in roots}
+        done = cut_over(workers, self._problem, roots, self._goal(), floors, seconds, self._listener)
+        for k in roots:
+            self._parts[k].upper = max(p.upper for p in self._parts[k].root.leaves())
+        if done.interrupted:
+            raise KeyboardInterrupt
+        for k, point in done.points.items():
+            if not self._satisfied(self._parts[k].upper):
+                self._attack(k, point[None], attempts=1)
 
     def _leaf_progress(self, leaves: int, upper: float) -> None:
         if self._listener is not None:
@@ -237,7 +287,8 @@ class Search:
         certificate = certificate_of(self._problem, claim, [p.root for p in self._parts])
         search = time.perf_counter() - self._started
         self._say("check", 0, 1)
-        verdict = check(certificate)
+        leaves = sum(1 for p in self._parts for _ in p.root.leaves())
+        verdict = check(certificate, jobs=self._jobs or (available_cpus() if leaves >= SHARED else 1))
         return certificate, verdict, search, time.perf_counter() - self._started - search
 
     def _result(
@@ -260,6 +311,7 @@ class Search:
             status=whole.status, bracket=whole, brackets=brackets, witness=best, certificate=certificate,
             verdict=verdict, searched_upper=searched, vacuous=vacuous, seconds=seconds,
             leaves=sum(1 for p in self._parts for _ in p.root.leaves()), scales=scales,
+            notes=("interrupted: the bracket is what was proved until then",) if self._interrupted else (),
         )  # fmt: skip
 
     def _bracket(self, witness: Witness | None, upper: Fraction) -> Bracket:

@@ -38,6 +38,11 @@ class Sharpener:
         self._found: dict[tuple[bytes, bytes], Finish] = {}
         self._numbers = 0
 
+    @property
+    def sharpens(self) -> bool:
+        """Whether large trees will be sharpened, for which what was tried before matters."""
+        return self._goal is not None
+
     def __call__(self, region: Region) -> Seen:
         """What bounds say of some regions, with optimised slopes where those prove what default ones nearly do."""
         if self._goal is None or self._seen < AFTER or self._numbers > MOST_NUMBERS:

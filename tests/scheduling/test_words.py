@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from certify.claims import Claim, discrepancy
-from certify.cli.workers import Executor, Jobs, Resume, StateDir, jobs, workers
+from certify.cli.workers import Executor, Jobs, Resume, StateDir
 from certify.domains import linf
 from certify.errors import CertifyError
 from certify.networks.builder import Builder
 from certify.networks.maps import Dense
+from certify.strategy import prove
 
 
 def claim(threshold: str) -> Claim:
@@ -22,28 +23,22 @@ def claim(threshold: str) -> Claim:
     return discrepancy(net, net, over=linf(np.zeros((1, 2)), "1/8")) <= threshold
 
 
-def test_no_words_leave_the_search_to_itself() -> None:
-    said = workers(None, None, False)
-    assert said.pool is None and said.state(claim("1/2")) is None
-
-
 def test_a_state_goes_with_its_claim_alone(tmp_path: Path) -> None:
-    state = workers("2", str(tmp_path / "s"), False).state(claim("1/2"))
-    assert state is not None
-    state.close()
-    (tmp_path / "s" / "head.json").write_text('{"format": "certify-state 1", "problem": "another", "roots": ""}')
+    place = tmp_path / "s"
+    prove(claim("1/2"), "1s", executor="serial", state=place)
+    (place / "head.json").write_text('{"format": "certify-state 1", "problem": "another", "roots": ""}')
     with pytest.raises(CertifyError, match="found one of another"):
-        workers("2", str(tmp_path / "s"), True).state(claim("1/2"))
+        prove(claim("1/2"), "1s", state=place, resume=True)
 
 
 def test_words_that_do_not_go_together_are_misuse() -> None:
-    with pytest.raises(CertifyError, match="--resume: expected --state DIR beside it") as e:
-        workers(None, None, True)
+    with pytest.raises(CertifyError, match="resume: expected a state") as e:
+        prove(claim("1/2"), "1s", resume=True)
     assert e.value.exit_code == 64
     with pytest.raises(CertifyError, match="executor: expected"):
-        workers("everywhere", None, False)
-    with pytest.raises(CertifyError, match="--jobs: expected at least 1, found 0"):
-        jobs(0)
+        prove(claim("1/2"), "1s", executor="everywhere")
+    with pytest.raises(CertifyError, match="jobs: expected at least one kernel process, found 0"):
+        prove(claim("1/2"), "1s", jobs=0)
 
 
 def test_options_parse_on_a_command_as_they_are_meant_to() -> None:
