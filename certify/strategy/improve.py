@@ -28,10 +28,13 @@ MOST_COORDINATES = 1000
 NEAR = 1e-3
 
 
-def improve(problem: Problem, part: int, piece: Piece, goal: float, floor: float, deadline: float) -> list[Floats]:
+def improve(
+    problem: Problem, part: int, piece: Piece, goal: float, floor: float, deadline: float, threads: int | None = None
+) -> list[Floats]:
     """Improve ``piece.upper`` until it is at most ``goal`` or time is up.
 
-    floor: the value of the best witness. Returns inputs (n,) at which to try another attack.
+    floor: the value of the best witness; threads: that share the rows, None: one for each core. Returns inputs (n,) at
+    which to try another attack.
     """
     bounds = problem.bounds(piece.region)
     uppers = _final(problem, part, piece, bounds, None, QUICK, deadline)
@@ -49,7 +52,7 @@ def improve(problem: Problem, part: int, piece: Piece, goal: float, floor: float
         _keep(piece, problem.look(part, bounds), piece.upper, dict(steps), _none(problem, part))
         uppers = better
     rows = RowSearch(problem, part, relaxation, np.minimum(uppers, better), max(goal, floor * (1 + NEAR)), deadline)
-    rows.run()
+    rows.run(threads)
     if rows.proofs.rows and piece.finish is not None and rows.whole() < piece.upper:
         piece.upper, piece.finish = rows.whole(), replace(piece.finish, forms=rows.proofs)
     return rows.peaks

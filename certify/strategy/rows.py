@@ -50,9 +50,9 @@ class RowSearch:
         """The bound of the quantity."""
         return float(self._problem.combined(self.uppers[None])[0])
 
-    def run(self) -> None:
-        """Bound rows until the goal, time, or nothing is left to try."""
-        workers = os.cpu_count() or 1
+    def run(self, threads: int | None = None) -> None:
+        """Bound rows until the goal, time, or nothing is left to try; threads: None for one on each core."""
+        workers = threads or os.cpu_count() or 1
         with ThreadPoolExecutor(workers) as pool:
             while time.perf_counter() < self._deadline and self.whole() > self._stop:
                 batch = self._worst(workers)

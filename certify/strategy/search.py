@@ -1,59 +1,35 @@
-"""One run of ``prove`` or ``bound``: witnesses, bounds of all parts, cuts, a certificate and its check.
+"""One run of ``prove`` or ``bound``: witnesses, bounds of all parts, better ones, a certificate and its check.
 
-The order of work is here; how to bound, cut and falsify is in certify/provers, how to write it down in plans.py.
+The order of work is here; how to bound, cut and falsify is in certify/provers, how it ends in conclude.py.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
-from certify.certificate import Certificate, Verdict, check
 from certify.claims import Claim, Quantity
-from certify.elaborate import established
-from certify.errors import CertifyError
 from certify.networks.maps import Floats
-from certify.provers.branch import Frontier, Piece, Stop, moving
-from certify.provers.falsify import Witness, falsify
-from certify.provers.flow import by_scale
-from certify.provers.forward import Bounds
-from certify.provers.problem import Problem, Seen
-from certify.provers.region import Region
-from certify.results import Bracket, Result, Status
+from certify.provers.branch import Frontier, Piece, Stop
+from certify.provers.falsify import falsify
+from certify.provers.problem import Problem
+from certify.results import Result
 from certify.scheduling.executors import available_cpus, executor_of
 from certify.strategy.blas import one_blas_thread
 from certify.strategy.budget import Listener, Progress
-from certify.strategy.improve import improve
-from certify.strategy.plans import certificate_of
+from certify.strategy.conclude import SLACK, Found, conclude
+from certify.strategy.improve import NEAR, improve
+from certify.strategy.parts import FirstBounds, Part, is_cut
 from certify.strategy.sharpen import Sharpener
-from certify.strategy.spread import Workers, cut_over
+from certify.strategy.spread import Workers, work_over
 
-# Bisection pays when few coordinates matter; on images it does not.
-MOST_SPLIT_COORDINATES = 32
-# Parts bounded in one pass.
-TOGETHER = 64
 # Seconds of cutting here before processes are started for it: that costs one.
 ALONE = 3.0
-# Leaves from which several kernels share a certificate, when nobody says how many.
-SHARED = 400
-# Room for rounding between a float bound and what integers establish, relative; beyond it the kernel is asked.
-SLACK = 2e-4
 # What remains of a budget that may go into cutting: writing and checking the leaves takes the rest.
-CUTTING_SHARE = 0.6
-
-
-@dataclass
-class Part:
-    """What is known of one part: the tree of its pieces, the float upper bound, the best witness."""
-
-    root: Piece
-    upper: float
-    start: Floats
-    witness: Witness | None = None
+CUTTING_SHARE, WHOLE_SHARE = 0.6, 0.8
+INTERRUPTED = "interrupted: the bracket is what was proved until then"
 
 
 class Search:
@@ -70,33 +46,49 @@ class Search:
         self._deadline = self._started + seconds
         self._problem = Problem(q)
         self._parts: list[Part] = []
-        self._flow: dict[str, float] = {}
-        self._flow_upper = -math.inf
-        self._interval = -math.inf
 
     def run(self) -> Result:
-        """Search within the budget, then write and check what was found."""
-        with one_blas_thread():
-            return self._run()
+        """Search within the budget, then write and check what was found.
 
-    def _run(self) -> Result:
-        total = self._q.domain.parts
-        for first in range(0, total, TOGETHER):
-            self._bound_parts(range(first, min(total, first + TOGETHER)))
+        An interrupt ends the search, not the result, once all parts have a bound: before, there is nothing to
+        report, and a second one ends that too. Both raise KeyboardInterrupt.
+        """
+        with one_blas_thread():
+            first, total = FirstBounds(self._problem), self._q.domain.parts
+            for some in first:
+                self._parts += some
+                self._say("search", 0, total)
+            try:
+                self._search()
+            except KeyboardInterrupt:
+                self._interrupted = True
+            return self._conclude(first)
+
+    def _search(self) -> None:
+        total = len(self._parts)
         for k, part in enumerate(self._parts):
             share = min(2.0, max(0.05, 0.3 * (self._deadline - time.perf_counter()) / (total - k)))
             part.witness = falsify(self._q, k, seed=self._seed, seconds=share, starts=part.start[None])
             self._say("search", k + 1, total)
-        try:
-            if not self._violated():
-                self._improve()
-                self._branch()
-        except KeyboardInterrupt:
-            # What was found so far is written and checked all the same; a second interrupt ends that too.
-            self._interrupted = True
+        if self._violated():
+            return
+        if self._workers is not None and (total > 1 or is_cut(self._parts[0].root.region)):
+            self._work_over(self._workers)
+        else:
+            self._improve()
+            self._branch()
+
+    def _conclude(self, first: FirstBounds) -> Result:
         for part in self._parts:
             part.upper = max(leaf.upper for leaf in part.root.leaves())
-        return self._conclude()
+        believed = self._satisfied(max(p.upper for p in self._parts))
+        notes = (INTERRUPTED,) if self._interrupted else ()
+        return conclude(
+            Found(
+                self._problem, self._claim, self._parts, first, believed, self._started, self._jobs, notes,
+                self._listener,
+            )
+        )  # fmt: skip
 
     # ---- reporting
 
@@ -129,197 +121,91 @@ class Search:
         zero = self._claim is not None and self._claim.threshold == 0 and self._claim.relation == "at-most"
         return goal is not None and (upper <= goal or (zero and upper == 0))
 
-    # ---- bounds of parts
-
-    def _bound_parts(self, parts: range) -> None:
-        """Bound some parts; together where the quantity's rows are the same for all of them."""
-        same = self._q.kind not in ("margin", "decision")
-        for group in [parts] if same else [range(k, k + 1) for k in parts]:
-            region = Region.join([self._problem.region(k) for k in group])
-            bounds = self._problem.bounds(region)
-            seen = self._problem.look(group[0], bounds)
-            self._note_flow(bounds, seen, group)
-            for i, piece in enumerate(Piece.of(region, seen, 0)):
-                self._parts.append(Part(piece, piece.upper, seen.x[i]))
-        self._say("search", 0, self._q.domain.parts)
-
-    def _note_flow(self, bounds: Bounds, seen: Seen, parts: range) -> None:
-        """The flow of the worst part so far, and what intervals on f and g apart would give."""
-        self._interval = max(
-            self._interval, *(self._apart(bounds.take(slice(i, i + 1)), k) for i, k in enumerate(parts))
-        )
-        i = int(seen.upper.argmax())
-        if not seen.upper[i] > self._flow_upper:
-            return
-        self._flow_upper = float(seen.upper[i])
-        row = int(self._problem.binding(seen.uppers[i : i + 1])[0])
-        for rows in self._problem.rows(parts[i]):
-            n = len(next(iter(rows.values())))
-            if row < n:
-                one = {b: c[row : row + 1] for b, c in rows.items()}
-                self._flow = by_scale(self._problem.graph, bounds.take(slice(i, i + 1)), one)
-                return
-            row -= n
-
-    def _apart(self, bounds: Bounds, k: int) -> float:
-        """What intervals on f and g apart give on one region: a bound no better than this is vacuous."""
-        outputs = self._problem.graph.outputs
-        uppers = []
-        for r in self._q.rows(k):
-            v = np.zeros(len(r.on_f if r.on_f is not None else r.on_g))  # type: ignore[arg-type]
-            for rows, b in ((r.on_f, outputs["f"]), (r.on_g, outputs.get("g"))):
-                if rows is not None and b is not None:
-                    v = v + np.maximum(rows, 0) @ bounds.hi[b][0] + np.minimum(rows, 0) @ bounds.lo[b][0]
-            uppers.append(v)
-        return self._q.combine(np.concatenate(uppers))
-
-    # ---- better bounds of whole parts
+    # ---- in this process: optimise slopes of wide parts, cut narrow ones
 
     def _improve(self) -> None:
-        """Optimise slopes of the parts that cutting will not reach, worst first."""
-        open_ = [p for p in range(len(self._parts)) if not self._satisfied(self._parts[p].upper)]
-        wide = [k for k in open_ if moving(self._parts[k].root.region) > MOST_SPLIT_COORDINATES]
-        for done, k in enumerate(sorted(wide, key=lambda k: -self._parts[k].upper)):
-            part, now = self._parts[k], time.perf_counter()
+        """Better bounds of the parts that are not cut, worst first."""
+        wide = [p for p in self._parts if not self._satisfied(p.upper) and not is_cut(p.root.region)]
+        for done, part in enumerate(sorted(wide, key=lambda p: -p.upper)):
+            now, k = time.perf_counter(), self._parts.index(part)
             left = self._deadline - now
             if left < 0.05:
                 return
-            floor = -math.inf if part.witness is None else float(part.witness.value)
             goal = self._goal()
-            target = goal if goal is not None else floor * 1.001
-            starts = improve(self._problem, k, part.root, target, floor, now + 0.8 * left / (len(wide) - done))
+            target = goal if goal is not None else part.floor + NEAR * abs(part.floor)
+            until = now + WHOLE_SHARE * left / (len(wide) - done)
+            starts = improve(self._problem, k, part.root, target, part.floor, until)
             part.upper = part.root.upper
             if starts:
                 self._attack(k, np.array(starts))
             self._say("improve", done + 1, len(wide))
 
-    def _attack(self, k: int, starts: Floats, attempts: int = 40) -> None:
+    def _attack(self, k: int, starts: Floats, attempts: int = 40, share: float = 0.4) -> None:
         """Another attack on part k from points that a relaxation suggests."""
         part, left = self._parts[k], self._deadline - time.perf_counter()
-        seconds = min(5.0, max(0.05, 0.4 * left))
+        seconds = min(5.0, max(0.05, share * left))
         found = falsify(self._q, k, seed=self._seed + 1, seconds=seconds, starts=starts, attempts=attempts)
         if found is not None and (part.witness is None or found.value > part.witness.value):
             part.witness = found
 
-    # ---- cuts
-
     def _branch(self) -> None:
-        """Cut inputs of the worst parts while time remains and few coordinates matter."""
-        if self._workers is not None:
-            todo = [k for k, p in enumerate(self._parts) if self._to_cut(p)]
-            left = self._deadline - time.perf_counter()
-            self._cut_over(self._workers, {k: [self._parts[k].root] for k in todo}, CUTTING_SHARE * left)
-            return
+        """Cut the worst parts while time remains and few coordinates matter."""
         for k in sorted(range(len(self._parts)), key=lambda k: -self._parts[k].upper):
-            left = self._deadline - time.perf_counter()
-            if self._to_cut(self._parts[k]) and left > 0.1:
-                self._cut_here(k, CUTTING_SHARE * left)
+            part, left = self._parts[k], self._deadline - time.perf_counter()
+            if is_cut(part.root.region) and not self._satisfied(part.upper) and left > 0.1:
+                self._cut(k, CUTTING_SHARE * left)
 
-    def _to_cut(self, part: Part) -> bool:
-        return moving(part.root.region) <= MOST_SPLIT_COORDINATES and not self._satisfied(part.upper)
-
-    def _floor(self, k: int) -> float:
-        witness = self._parts[k].witness
-        return float(witness.value) if witness is not None else -math.inf
-
-    def _cut_here(self, k: int, seconds: float) -> None:
-        """Cut one part in this process; when that takes long and there are more CPUs, go on in processes."""
+    def _cut(self, k: int, seconds: float) -> None:
+        """Cut one part here; when that takes long and there are more CPUs, go on in processes."""
         part, now = self._parts[k], time.perf_counter()
         evaluate = Sharpener(self._problem, k, self._goal())
         spreads = not evaluate.sharpens and available_cpus() > 1 and seconds > 3 * ALONE
-        stop = Stop(self._goal(), self._floor(k), now + (ALONE if spreads else seconds))
+        stop = Stop(self._goal(), part.floor, now + (ALONE if spreads else seconds))
         frontier = Frontier(part.root)
-        frontier.grow(evaluate, stop, self._leaf_progress)
-        evaluate.finish(part.root)
+        try:
+            frontier.grow(evaluate, stop, self._leaf_progress)
+        finally:
+            # After an interrupt too: bounds by optimised slopes need their slopes in the certificate.
+            evaluate.finish(part.root)
         part.upper = frontier.bound()
         rest = [p for p in part.root.leaves() if p.upper > stop.target()]
-        if spreads and rest and frontier.count < stop.most_leaves and part.upper > stop.target():
-            left = now + seconds - time.perf_counter()
-            self._cut_over(Workers(executor_of(None)), {k: rest}, left)
-
-    def _cut_over(self, workers: Workers, roots: dict[int, list[Piece]], seconds: float) -> None:
-        """Cut pieces of parts by workers."""
-        if not roots or seconds < 0.1:
+        if not (spreads and rest and frontier.count < stop.most_leaves):
             return
-        floors = {k: self._floor(k) for k in roots}
-        done = cut_over(workers, self._problem, roots, self._goal(), floors, seconds, self._listener)
+        pool = executor_of(None)
+        try:
+            self._spread(Workers(pool), {k: rest}, now + seconds - time.perf_counter())
+        finally:
+            pool.close(kill=True)
+
+    def _leaf_progress(self, leaves: int, upper: float) -> None:
+        if self._listener is not None:
+            floors = [p.floor for p in self._parts if p.witness is not None]
+            uppers = [upper, *(p.upper for p in self._parts if p.root.is_leaf)]
+            self._listener(Progress("split", leaves, 0, max(uppers), max(floors) if floors else None))
+
+    # ---- over workers
+
+    def _work_over(self, workers: Workers) -> None:
+        """Give all parts to workers, which leave alone those that are good enough."""
+        if all(self._satisfied(p.upper) for p in self._parts):
+            return
+        cut = any(is_cut(p.root.region) for p in self._parts)
+        left = self._deadline - time.perf_counter()
+        # Every part, since a state wants the same ones each time and witnesses depend on how fast a machine is.
+        roots = {k: [p.root] for k, p in enumerate(self._parts)}
+        self._spread(workers, roots, (CUTTING_SHARE if cut else WHOLE_SHARE) * left)
+
+    def _spread(self, workers: Workers, roots: dict[int, list[Piece]], seconds: float) -> None:
+        """Have pieces of parts grown by workers, then attack where they say that values are large."""
+        if seconds < 0.1:
+            return
+        floors = {k: self._parts[k].floor for k in roots}
+        done = work_over(workers, self._problem, roots, self._goal(), floors, seconds, self._listener)
         for k in roots:
             self._parts[k].upper = max(p.upper for p in self._parts[k].root.leaves())
         if done.interrupted:
             raise KeyboardInterrupt
-        for k, point in done.points.items():
-            if not self._satisfied(self._parts[k].upper):
-                self._attack(k, point[None], attempts=1)
-
-    def _leaf_progress(self, leaves: int, upper: float) -> None:
-        if self._listener is not None:
-            self._listener(Progress("split", leaves, 0, upper, None))
-
-    # ---- certificate and verdict
-
-    def _conclude(self) -> Result:
-        """Write and check: first the claim, or a bound just above what floats say; else what integers establish."""
-        self._say("elaborate", 0, 1)
-        searched = max(p.upper for p in self._parts)
-        if self._claim is not None and self._satisfied(searched):
-            claim = self._claim
-        else:
-            claim = Claim(self._q, "at-most", Fraction(searched + SLACK * abs(searched)))
-        certificate, verdict, search, spent = self._checked(claim)
-        if not verdict.accepted:
-            claim = self._established(certificate)
-            certificate, verdict, search, more = self._checked(claim)
-            spent += more
-        if not verdict.accepted:
-            raise CertifyError(f"the kernel did not accept what the search believed: {verdict}")
-        self._say("check", 1, 1)
-        return self._result(claim, certificate, verdict, searched, {"search": search, "check": spent})
-
-    def _established(self, certificate: Certificate) -> Claim:
-        """The claim if the kernel's replay, asked in process, establishes it; else the bound it does establish."""
-        uppers, _ = established(certificate)
-        if self._claim is not None and all(self._claim.holds(u) for u in uppers):
-            return self._claim
-        return Claim(self._q, "at-most", max(uppers))
-
-    def _checked(self, claim: Claim) -> tuple[Certificate, Verdict, float, float]:
-        """The certificate of a claim and its verdict, seconds of search until now, seconds of the check."""
-        certificate = certificate_of(self._problem, claim, [p.root for p in self._parts])
-        search = time.perf_counter() - self._started
-        self._say("check", 0, 1)
-        leaves = sum(1 for p in self._parts for _ in p.root.leaves())
-        verdict = check(certificate, jobs=self._jobs or (available_cpus() if leaves >= SHARED else 1))
-        return certificate, verdict, search, time.perf_counter() - self._started - search
-
-    def _result(
-        self, claim: Claim, certificate: Certificate, verdict: Verdict, searched: float, seconds: dict[str, float]
-    ) -> Result:
-        brackets = tuple(self._bracket(p.witness, verdict.bounds[k]) for k, p in enumerate(self._parts))
-        witnesses = [p.witness for p in self._parts if p.witness is not None]
-        best = max(witnesses, key=lambda w: w.value) if witnesses else None
-        whole = self._bracket(best, max(verdict.bounds))
-        scales = dict(self._flow)
-        if scales:
-            # by_scale sums to the worst row of the worst part; norms over rows and splits add to the relaxation.
-            scales["relaxation"] += searched - sum(scales.values())
-            scales["rounding"] = float(whole.upper - Fraction(searched)) if whole.upper is not None else 0.0
-        # At a point, intervals are exact too: no better than they are is vacuous only far above what was witnessed.
-        witnessed = float(best.value) if best is not None else -math.inf
-        vacuous = math.isfinite(self._interval) and searched >= self._interval > 0 and witnessed < searched / 2
-        return Result(
-            claim=claim if self._claim is None else self._claim,
-            status=whole.status, bracket=whole, brackets=brackets, witness=best, certificate=certificate,
-            verdict=verdict, searched_upper=searched, vacuous=vacuous, seconds=seconds,
-            leaves=sum(1 for p in self._parts for _ in p.root.leaves()), scales=scales,
-            notes=("interrupted: the bracket is what was proved until then",) if self._interrupted else (),
-        )  # fmt: skip
-
-    def _bracket(self, witness: Witness | None, upper: Fraction) -> Bracket:
-        value = None if witness is None else witness.value
-        status: Status = "proved"
-        if self._claim is not None:
-            if value is not None and not self._claim.holds(value):
-                status = "refuted"
-            elif not self._claim.holds(upper):
-                status = "unknown"
-        return Bracket(value, upper, status)
+        worth = [k for k in done.points if not self._satisfied(self._parts[k].upper)]
+        for i, k in enumerate(sorted(worth, key=lambda k: -self._parts[k].upper)):
+            points = done.points[k]
+            self._attack(k, points, 1 if len(points) == 1 else 40, share=0.4 / (len(worth) - i))

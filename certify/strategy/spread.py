@@ -1,8 +1,9 @@
-"""Cutting one part over many workers: sub-trees are units, their trees are joined to the part's.
+"""Parts over many workers: sub-trees are units, their trees are joined to the part's.
 
 A unit carries a box; a worker cuts it for some seconds and returns the tree, with scales for the leaves it finished
-and the open leaves as further units. What comes back is as untrusted as the search itself: the kernel judges the
-certificate of the joined tree. Ball, hull and rows are those of the problem, which travels once.
+and the open leaves as further units. Parts that are not cut are one unit each, and come back with optimised hints.
+What comes back is as untrusted as the search itself: the kernel judges the certificate of the joined tree. Ball, hull
+and rows are those of the problem, which travels once.
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ from certify.provers.branch import Frontier, Piece, Stop
 from certify.provers.problem import Problem
 from certify.provers.region import Region
 from certify.scheduling import Goal, Line, Outcome, Pool, Seen, Standing, State, Unit, run
+from certify.scheduling.scheduler import LONG, SHORT
 from certify.strategy.blas import one_blas_thread
 from certify.strategy.budget import Listener, Progress
+from certify.strategy.improve import NEAR, improve
+from certify.strategy.packing import pack, unpack
+from certify.strategy.parts import is_cut
 
 if TYPE_CHECKING:
     from certify.scheduling.units import Path
@@ -51,27 +56,43 @@ class Work:
 
 @dataclass(frozen=True)
 class Cutting:
-    """How cutting went: whether it was interrupted, and for parts a point at which a worker saw a large value."""
+    """How it went: whether it was interrupted, and for parts the points (m, n) at which to try another attack."""
 
     interrupted: bool
     points: dict[int, Floats]
 
 
 def solve(work: Work, unit: Unit, seconds: float) -> Outcome:
-    """Cut one unit for some seconds; a module-level function, since workers import it by name."""
+    """Cut or improve one unit for some seconds; a module-level function, since workers import it by name."""
     problem, part = work.problem, unit.part
-    region = replace(problem.region(part), lo=unit.lo[None].copy(), hi=unit.hi[None].copy())
+    whole = problem.region(part)
+    region = replace(whole, lo=unit.lo[None].copy(), hi=unit.hi[None].copy())
     with one_blas_thread():
         seen = problem.seen(part, region)
         root = Piece.of(region, seen, 0)[0]
         root.upper = min(root.upper, unit.upper)
         floor = max(unit.floor, work.floors[part], -1e300)
+        if not is_cut(whole):
+            return _improved(work, unit, root, floor, time.perf_counter() + 0.9 * seconds)
         stop = Stop(work.goal, floor, time.perf_counter() + seconds, MOST_LEAVES)
         frontier = Frontier(root)
         frontier.grow(lambda r: problem.seen(part, r), stop)
         target = stop.target()
         open_ = {id(p) for _, _, p in frontier.open if p.upper > target}
         return _outcome(unit, root, open_, _witness(problem, part, seen.x))
+
+
+def _improved(work: Work, unit: Unit, root: Piece, floor: float, deadline: float) -> Outcome:
+    """The whole of a part as one leaf, with the best hints found until the deadline."""
+    target = work.goal if work.goal is not None else floor + NEAR * abs(floor)
+    peaks = improve(work.problem, unit.part, root, target, floor, deadline, threads=1)
+    arrays = {
+        "upper": np.array([root.upper]), "magnitude": root.magnitude[None], "span": root.span[None],
+        "peaks": np.array(peaks).reshape(-1, len(unit.lo)),
+    }  # fmt: skip
+    if root.finish is not None:
+        arrays |= pack(root.finish)
+    return Outcome(((LEAF, 0),), root.upper, arrays=arrays)
 
 
 def _witness(problem: Problem, part: int, x: Floats) -> Seen | None:
@@ -113,14 +134,14 @@ def _outcome(unit: Unit, root: Piece, open_: set[int], witness: Seen | None) -> 
     return Outcome(tuple(tree), finished, tuple(children), witness, arrays)
 
 
-def cut_over(
+def work_over(
     workers: Workers, problem: Problem, roots: Mapping[int, Sequence[Piece]], goal: float | None,
     floors: Mapping[int, float], seconds: float, listener: Listener | None,
 ) -> Cutting:  # fmt: skip
     """Grow pieces of some parts in place until the goal, or until time is up; an interrupt ends it early.
 
-    roots: leaves by part; floors: the best witnessed value of each part. One piece for each part keeps the paths of
-    units the same from run to run, as a state needs.
+    roots: leaves by part; floors: the best witnessed value of each part. Pieces at most the goal are left as they
+    are. One piece for each part keeps the paths of units the same from run to run, as a state needs.
     """
     units, pieces = [], {}
     for part, leaves in roots.items():
@@ -134,12 +155,28 @@ def cut_over(
         if listener is not None:
             listener(Progress("split", now.done, now.total, now.upper, now.lower))
 
-    work, state = Work(problem, goal, dict(floors)), workers.state
-    frontier = run(work, units, solve, workers.pool, seconds=seconds, goal=Goal(goal), listener=say, state=state)
+    work, state, pool = Work(problem, goal, dict(floors)), workers.state, workers.pool
+    slices = _slices(pool, Goal(goal), units, problem, seconds)
+    frontier = run(work, units, solve, pool, seconds=seconds, goal=Goal(goal), listener=say, state=state, slices=slices)
+    points = {k: s.point[None] for k, s in frontier.best.items()}
     for path, piece in pieces.items():
-        lines = frontier.lines(path)
-        _graft(problem, path[0], piece, lines, lambda p: frontier.outcome(p).arrays, frontier.open)
-    return Cutting(frontier.ended == "interrupted", {k: s.point for k, s in frontier.best.items()})
+        if path in frontier.outcomes:
+            _graft(problem, path[0], piece, frontier.lines(path), lambda p: frontier.outcome(p).arrays, frontier.open)
+            peaks = frontier.outcome(path).arrays.get("peaks")
+            if peaks is not None and len(peaks):
+                points[path[0]] = peaks
+    return Cutting(frontier.ended == "interrupted", points)
+
+
+def _slices(pool: Pool, goal: Goal, units: Sequence[Unit], problem: Problem, seconds: float) -> tuple[float, float]:
+    """Seconds for a unit when units are few and when they are many: parts that are not cut share all there are."""
+    whole = [u for u in units if u.upper > goal.bar(u.floor) and not is_cut(problem.region(u.part))]
+    if not whole:
+        return SHORT, LONG
+    # Workers of a cluster are counted once it is there.
+    pool.executor()
+    share = 0.9 * seconds * min(1.0, pool.count() / len(whole))
+    return max(SHORT, share), max(LONG, share)
 
 
 def _graft(
@@ -167,6 +204,7 @@ def _graft(
             k = int(line[1])
             p.upper = min(p.upper, float(known[1]["upper"][k]))
             p.magnitude, p.span = known[1]["magnitude"][k], known[1]["span"][k]
+            p.finish = unpack(known[1]) or p.finish
     for start in range(0, len(waiting), 256):
         some = waiting[start : start + 256]
         seen = problem.seen(part, Region.join([p.region for p in some]))
