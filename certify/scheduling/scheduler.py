@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import pickle
 import time
-import uuid
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import replace
@@ -21,7 +19,7 @@ from certify.errors import BadInput, CertifyError
 from certify.scheduling import worker
 from certify.scheduling.executors import Pool, executor_of
 from certify.scheduling.frontier import Failure, Frontier
-from certify.scheduling.processes import Processes
+from certify.scheduling.shipping import NoWorkers, Shipping
 from certify.scheduling.state import State
 from certify.scheduling.units import Goal, Listener, Outcome, Path, Solve, Standing, Unit, fault_of
 
@@ -32,6 +30,8 @@ MOST_ATTEMPTS = 3
 MOST_RESTARTS = 4
 # Seconds a unit gets: few while workers wait for units, more when there are plenty.
 SHORT, LONG = 0.5, 5.0
+# Of what is left, for units that share it: workers start late, and solvers overstay.
+EVEN_SHARE = 0.85
 # A unit that is out this much longer than it was given is taken for lost: solvers overstay, but not like this.
 OVERDUE_FACTOR, OVERDUE_SECONDS = 20.0, 120.0
 # How often the listener hears, and how long running units may overstay the deadline.
@@ -49,14 +49,14 @@ def run(
     goal: Goal | None = None,
     listener: Listener | None = None,
     state: State | None = None,
-    slices: tuple[float, float] = (SHORT, LONG),
+    slices: tuple[float, float] | None = (SHORT, LONG),
 ) -> Frontier:
     """Refine the worst unit first until the goal is met, a witness refutes, time is up or nothing is left to split.
 
     problem: anything that pickles; it goes to each worker once. solve: a module-level function. executor: what
     ``executor_of`` takes; what it names is stopped at the end, while a Pool or Executor stays the caller's. state:
     outcomes recorded there are taken up, new ones are recorded. slices: seconds for a unit when units are few and when
-    they are many.
+    they are many; None: the units that are ready share what is left, for solvers that never split.
 
     KeyboardInterrupt ends the run as "interrupted" and is not raised again. Raises CertifyError when no workers can
     be had at the start, or the problem cannot travel.
@@ -66,27 +66,21 @@ def run(
     try:
         return work.run()
     finally:
-        worker.forget(work.token)
+        work.shipping.forget()
         if pool is not executor or work.abandoned:
             pool.close(kill=True)
-
-
-class _NoWorkers(Exception):
-    """Workers died and cannot be had again."""
 
 
 class _Run:
     def __init__(
         self, problem: object, units: Sequence[Unit], solve: Solve, pool: Pool, seconds: float, goal: Goal,
-        listener: Listener | None, state: State | None, slices: tuple[float, float],
+        listener: Listener | None, state: State | None, slices: tuple[float, float] | None,
     ) -> None:  # fmt: skip
-        self._problem, self._solve, self._pool, self._goal = problem, solve, pool, goal
+        self._pool, self._goal = pool, goal
         self._listener, self._state, self._slices = listener, state, slices
         self._seconds, self._deadline = seconds, time.monotonic() + seconds
-        self.token = uuid.uuid4().hex
         self.abandoned = False
-        self._packed: bytes | None = None
-        self._shipments = 0
+        self.shipping = Shipping(problem, solve, pool)
         self._restarts = 0
         self._attempts: dict[Path, int] = {}
         self._flying: dict[Future[Any], Unit] = {}
@@ -120,10 +114,7 @@ class _Run:
         return self.frontier
 
     def _loop(self) -> str:
-        if self._pool.shares_memory:
-            worker.install(self.token, self._problem)
-        elif isinstance(self._pool, Processes) and "__main__" in (self._solve_module(), type(self._problem).__module__):
-            self._pool.needs_main()
+        self.shipping.prepare()
         self._say(force=True)
         # Refused here rather than later: without workers at the start there is no run to keep.
         if self._worth_handing_out() and not self._refuted:
@@ -141,13 +132,10 @@ class _Run:
                 left = max(0.0, self._deadline - time.monotonic())
                 self._take(wait(self._flying, timeout=min(left, 0.5), return_when=FIRST_COMPLETED).done)
                 self._drop_overdue()
-            except _NoWorkers as e:
+            except NoWorkers as e:
                 self.frontier.failures.append(Failure((), self._restarts, str(e), True))
                 return "lost"
             self._say()
-
-    def _solve_module(self) -> str:
-        return str(getattr(self._solve, "__module__", ""))
 
     def _bar(self, part: int) -> float:
         """Units of the part at most this need no work: good enough, or no better than what cannot be split."""
@@ -168,7 +156,8 @@ class _Run:
         return False
 
     def _hand_out(self) -> None:
-        depth = self._pool.depth()
+        # Units of even shares must not wait behind others: their time is counted from now on.
+        depth = self._pool.count() if self._slices is None else self._pool.depth()
         while len(self._flying) < depth and not self._refuted and self._worth_handing_out():
             unit = self.frontier.open[self._ready[0][1]]
             alone = self._attempts.get(unit.path, 0) >= MOST_ATTEMPTS - 1
@@ -177,40 +166,32 @@ class _Run:
             left = self._deadline - time.monotonic()
             if left <= 0:
                 return
+            share = self._share(left, depth)
             heapq.heappop(self._ready)
-            plenty = len(self._ready) + len(self._flying) >= depth
-            share = min(self._slices[plenty], left if depth == 1 else left / 2)
             self._submit(replace(unit, floor=self.frontier.lower_of(unit.part)), share)
+
+    def _share(self, left: float, depth: int) -> float:
+        """Seconds for the next unit."""
+        if self._slices is None:
+            ready = sum(
+                -upper > self._bar(self.frontier.open[p].part) for upper, p in self._ready if p in self.frontier.open
+            )
+            return EVEN_SHARE * left / max(1, -(-ready // self._pool.count()))
+        plenty = len(self._ready) - 1 + len(self._flying) >= depth
+        return min(self._slices[plenty], left if depth == 1 else left / 2)
 
     def _quarantined(self) -> bool:
         return any(self._attempts.get(u.path, 0) >= MOST_ATTEMPTS - 1 for u in self._flying.values())
 
     def _submit(self, unit: Unit, seconds: float, ship: bool = False) -> None:
-        # The first tasks carry the problem; later ones name it, and a worker that lacks it says so.
-        if not self._pool.shares_memory and (ship or self._shipments < self._pool.count()):
-            self._shipments += 1
-            ship = True
-        packed = self._pack() if ship else None
         try:
-            executor = self._pool.executor()
-        except CertifyError as e:
-            raise _NoWorkers(str(e)) from None
-        try:
-            future = executor.submit(worker.work, self.token, packed, self._solve, unit, seconds)
+            future = self.shipping.submit(unit, seconds, ship)
         except (BrokenExecutor, RuntimeError) as e:
             self._fail(unit, f"workers died: {e}")
             self._renew(str(e))
             return
         self._flying[future] = unit
         self._due[unit.path] = time.monotonic() + OVERDUE_SECONDS + OVERDUE_FACTOR * seconds
-
-    def _pack(self) -> bytes:
-        if self._packed is None:
-            try:
-                self._packed = pickle.dumps(self._problem, protocol=5)
-            except Exception as e:
-                raise CertifyError(f"problem: expected one that can be sent to workers, found {e}") from None
-        return self._packed
 
     # ---- taking back
 
@@ -239,7 +220,7 @@ class _Run:
         if broken is not None:
             self._renew(broken)
         for unit in again:
-            self._submit(unit, self._slices[0], ship=True)
+            self._submit(unit, self._share(max(0.0, self._deadline - time.monotonic()), 2), ship=True)
 
     def _record(self, unit: Unit, outcome: Outcome) -> None:
         """Write an outcome to the state; a disk that is full ends the recording, not the run."""
@@ -278,17 +259,17 @@ class _Run:
     def _renew(self, reason: str) -> None:
         """Start again with a fresh pool; what was handed out to the old one is lost with it."""
         self._restarts += 1
-        self._shipments = 0
+        self.shipping.again()
         for future, unit in list(self._flying.items()):
             future.cancel()
             self._fail(unit, reason)
         self._flying.clear()
         if self._restarts >= MOST_RESTARTS:
-            raise _NoWorkers(f"{self._restarts} pools of workers in a row died before they solved a unit; {reason}")
+            raise NoWorkers(f"{self._restarts} pools of workers in a row died before they solved a unit; {reason}")
         try:
             self._pool.renew()
         except CertifyError as e:
-            raise _NoWorkers(str(e)) from None
+            raise NoWorkers(str(e)) from None
 
     # ---- ending
 
@@ -299,7 +280,7 @@ class _Run:
             if future.cancel():
                 del self._flying[future]
         if self._flying:
-            with contextlib.suppress(_NoWorkers):
+            with contextlib.suppress(NoWorkers):
                 self._take(wait(self._flying, timeout=min(GRACE_SECONDS, 0.2 + 0.1 * self._seconds)).done)
 
     def _abandon(self) -> None:

@@ -73,7 +73,7 @@ def solve(work: Work, unit: Unit, seconds: float) -> Outcome:
         root.upper = min(root.upper, unit.upper)
         floor = max(unit.floor, work.floors[part], -1e300)
         if not is_cut(whole):
-            return _improved(work, unit, root, floor, time.perf_counter() + 0.9 * seconds)
+            return _improved(work, unit, root, floor, time.perf_counter() + seconds)
         stop = Stop(work.goal, floor, time.perf_counter() + seconds, MOST_LEAVES)
         frontier = Frontier(root)
         frontier.grow(lambda r: problem.seen(part, r), stop)
@@ -156,8 +156,10 @@ def work_over(
             listener(Progress("split", now.done, now.total, now.upper, now.lower))
 
     work, state, pool = Work(problem, goal, dict(floors)), workers.state, workers.pool
-    slices = _slices(pool, Goal(goal), units, problem, seconds)
-    frontier = run(work, units, solve, pool, seconds=seconds, goal=Goal(goal), listener=say, state=state, slices=slices)
+    bar, whole = Goal(goal), [u for u in units if not is_cut(problem.region(u.part))]
+    # Parts that are not cut are solved once, so those that need it share the time.
+    slices = None if any(u.upper > bar.bar(u.floor) for u in whole) else (SHORT, LONG)
+    frontier = run(work, units, solve, pool, seconds=seconds, goal=bar, listener=say, state=state, slices=slices)
     points = {k: s.point[None] for k, s in frontier.best.items()}
     for path, piece in pieces.items():
         if path in frontier.outcomes:
@@ -166,17 +168,6 @@ def work_over(
             if peaks is not None and len(peaks):
                 points[path[0]] = peaks
     return Cutting(frontier.ended == "interrupted", points)
-
-
-def _slices(pool: Pool, goal: Goal, units: Sequence[Unit], problem: Problem, seconds: float) -> tuple[float, float]:
-    """Seconds for a unit when units are few and when they are many: parts that are not cut share all there are."""
-    whole = [u for u in units if u.upper > goal.bar(u.floor) and not is_cut(problem.region(u.part))]
-    if not whole:
-        return SHORT, LONG
-    # Workers of a cluster are counted once it is there.
-    pool.executor()
-    share = 0.9 * seconds * min(1.0, pool.count() / len(whole))
-    return max(SHORT, share), max(LONG, share)
 
 
 def _graft(
