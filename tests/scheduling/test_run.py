@@ -97,9 +97,9 @@ def test_the_problem_travels_to_each_worker_not_with_each_unit(monkeypatch: pyte
     submit = running._Run._submit
 
     def counting(self: running._Run, unit: Unit, seconds: float, ship: bool = False) -> None:
-        before = self._shipments
+        before = self.shipping._shipments
         submit(self, unit, seconds, ship)
-        sent.append(self._shipments > before)
+        sent.append(self.shipping._shipments > before)
 
     monkeypatch.setattr(running._Run, "_submit", counting)
     found = run(AIMED, toy.roots(), toy.bisect, 2, seconds=30, goal=Goal(GOAL))
