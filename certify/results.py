@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from certify.provers.falsify import Witness
 
 Status = Literal["proved", "refuted", "unknown"]
+INTERRUPTED = "interrupted: the bracket is what was proved until then"
 
 
 def round_up(v: Fraction | None) -> float | None:
@@ -89,6 +90,11 @@ class Result:
     leaves: int = 0
     scales: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the search; what follows it in a list of searches should not start."""
+        return INTERRUPTED in self.notes
 
     @property
     def bound(self) -> float | None:

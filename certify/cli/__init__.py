@@ -7,6 +7,9 @@ Exit codes are verdicts, and nothing else looks like one:
     66         a missing or malformed file     67   an empty domain
     70         a fault of this program         130  interrupted        141  nobody reads the output
 
+An interrupted search is no interrupted command: what it found is checked and reported, with 0, 1 or 2. Only a second
+interrupt, or one before there is any bound, leaves with 130.
+
 This module turns what happens into an exit code and one line; the commands are in certify.cli.searching and judging.
 """
 

@@ -14,6 +14,8 @@ from certify.cli.app import EXIT, print_json
 from certify.errors import CertifyError
 
 if TYPE_CHECKING:
+    from certify.claims import Claim
+    from certify.results import Result
     from certify.vnnlib.decide import Decision
     from certify.vnnlib.property import Asserts
     from certify.vnnlib.replay import Replay
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
 
 def decide_files(
     onnx: str | None, onnx2: str | None, vnnlib: str | None, asserts: Asserts | None, seconds: float, out: str | None,
-    json: bool,
+    json: bool, *, executor: str | None = None, jobs: int | None = None,
 ) -> int:  # fmt: skip
     """Decide the property of some files and return the exit code; raises CertifyError as loading and reading do."""
     from certify import show
     from certify.networks.load import load
+    from certify.scheduling import executor_of
+    from certify.strategy import prove
     from certify.vnnlib import read_vnnlib
     from certify.vnnlib.decide import decide
     from certify.vnnlib.replay import replay
@@ -34,8 +38,18 @@ def decide_files(
         raise CertifyError("prove: expected CLAIM, a file, or --onnx N.onnx and --vnnlib P.vnnlib together")
     prop = read_vnnlib(vnnlib, asserts=asserts)
     f, g = load(onnx), None if onnx2 is None else load(onnx2)
-    with show.progress_bar(not json, Path(vnnlib).name) as listener:
-        decision = decide(prop, f, g, seconds, progress=listener)
+    # One set of workers for all claims: starting them costs a second.
+    pool = None if executor is None else executor_of(executor)
+    try:
+        with show.progress_bar(not json, Path(vnnlib).name) as listener:
+
+            def search(claim: Claim, seconds: float) -> Result:
+                return prove(claim, seconds, progress=listener, executor=pool, jobs=jobs)
+
+            decision = decide(prop, f, g, seconds, search=search)
+    finally:
+        if pool is not None:
+            pool.close()
     refuted = decision.claims[len(decision.results) - 1]
     again = None if decision.witness is None else replay(refuted, decision.witness, onnx, onnx2)
     saved = _save(decision, out)

@@ -38,6 +38,9 @@ def prove(
 ) -> int:
     """Prove or refute a claim file, or a VNN-LIB property: exit 0 proved, 1 refuted, 2 unknown.
 
+    Ctrl-C ends the search: what was found until then is checked and reported, with the same exit codes. A second one,
+    or one before there is any bound, leaves with 130.
+
     Parameters
     ----------
     claim
@@ -57,11 +60,11 @@ def prove(
         Time for the search, such as 30s or 2m; default: the file's own, or 30s.
     executor
         Who cuts: a number of processes, serial, threads, dask, or dask://HOST:PORT; default: this process, and
-        processes when that takes long. For claim files.
+        processes when that takes long.
     state
         A directory that remembers what was solved, for --resume after a kill. For claim files.
     resume
-        Go on with the run that --state holds.
+        Go on with the run that --state holds, after a kill, an interrupt or a budget that ran out.
     jobs
         Kernel processes that share the leaves; default: as many as pay.
     json
@@ -74,7 +77,12 @@ def prove(
     options.check_writable(out)
     seconds = None if budget is None else options.seconds(budget)
     if claim is None:
-        return decide_files(onnx, onnx2, vnnlib, vnnlib_asserts, options.seconds(budget), out, json)
+        if state is not None or resume:
+            raise CertifyError("prove: expected --state and --resume with a claim file, found a VNN-LIB property")
+        return decide_files(
+            onnx, onnx2, vnnlib, vnnlib_asserts, options.seconds(budget), out, json, executor=executor,
+            jobs=None if jobs == 0 else jobs,
+        )  # fmt: skip
     if (onnx, onnx2, vnnlib, vnnlib_asserts) != (None,) * 4:
         raise CertifyError("prove: expected a claim file or a VNN-LIB property, found both")
     read = read_claim_file(claim)
@@ -156,7 +164,11 @@ def diff(
         asked |= {"margin": margin(f, g, over=X), "decision": decision(f, g, over=X)}
     # Half for the value, which is what was asked for; the other strengths share the rest.
     shares = {"value": seconds / 2 if len(asked) > 1 else seconds}
-    found = {k: _search(q, shares.get(k, seconds / 4), not json, k) for k, q in asked.items()}
+    found: dict[str, Result] = {}
+    for k, q in asked.items():
+        # An interrupt ends the strength at hand and tries no other.
+        if not any(r.interrupted for r in found.values()):
+            found[k] = _search(q, shares.get(k, seconds / 4), not json, k)
     result = found["value"]
     saved = _save(result, out)
     if json:

@@ -31,7 +31,8 @@ class Failure:
 class Frontier:
     """The forest of units below the roots: outcomes of the solved, and the open ones with their bounds.
 
-    ended: goal, refuted, time, exhausted (nothing left can be split), interrupted or lost (no workers), or running.
+    ended: goal, refuted, time, full (as many lines as wanted), exhausted (nothing left can be split), interrupted or
+    lost (no workers), or running. size: lines of all trees.
     """
 
     def __init__(self, roots: Sequence[Unit], fetch: Callable[[Path], Outcome] | None = None) -> None:
@@ -47,6 +48,7 @@ class Frontier:
         self.best: dict[int, Seen] = {}
         self.failures: list[Failure] = []
         self.ended = "running"
+        self.size = 0
         self._fetch = fetch
         self._finished: dict[int, float] = {}
         self._heap = [(-r.upper, r.path) for r in roots]
@@ -98,6 +100,7 @@ class Frontier:
             self.open[c.path] = c
             heapq.heappush(self._heap, (-c.upper, c.path))
         finished = min(outcome.finished, known)
+        self.size += len(outcome.tree)
         self._finished[unit.part] = max(self.finished_of(unit.part), finished)
         self.outcomes[unit.path] = _kept(replace(outcome, children=tuple(children), finished=finished), slim)
         # Last: an interrupt before this line leaves the parent's bound in force, which is sound.

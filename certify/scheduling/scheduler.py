@@ -120,8 +120,8 @@ class _Run:
         if self._worth_handing_out() and not self._refuted:
             self._pool.executor()
         while True:
-            if self._refuted:
-                return "refuted"
+            if self._refuted or self.frontier.size >= self._goal.most:
+                return "refuted" if self._refuted else "full"
             if time.monotonic() >= self._deadline:
                 self._harvest()
                 return "refuted" if self._refuted else "goal" if self._met() else "time"

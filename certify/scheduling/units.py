@@ -87,12 +87,14 @@ class Solve(Protocol):
 class Goal:
     """When a part needs no more work: all of it at most ``upper``, or, without one, within ``gap`` of its witness.
 
-    refutes: whether a value seen ends the run; it is asked in the scheduler's process, so it may be exact.
+    refutes: whether a value seen ends the run; it is asked in the scheduler's process, so it may be exact. most: lines
+    of trees from which on nothing more is handed out, since somebody has to write them all down.
     """
 
     upper: float | None = None
     gap: float = 0.01
     refutes: Callable[[Seen], bool] | None = None
+    most: float = math.inf
 
     def bar(self, lower: float) -> float:
         """The bound that is good enough for a part whose best witness has this value."""

@@ -15,7 +15,7 @@ from certify.networks.maps import Floats
 from certify.provers.branch import Frontier, Piece, Stop
 from certify.provers.falsify import falsify
 from certify.provers.problem import Problem
-from certify.results import Result
+from certify.results import INTERRUPTED, Result
 from certify.scheduling.executors import available_cpus, executor_of
 from certify.strategy.blas import one_blas_thread
 from certify.strategy.budget import Listener, Progress
@@ -29,7 +29,6 @@ from certify.strategy.spread import Workers, work_over
 ALONE = 3.0
 # What remains of a budget that may go into cutting: writing and checking the leaves takes the rest.
 CUTTING_SHARE, WHOLE_SHARE = 0.6, 0.8
-INTERRUPTED = "interrupted: the bracket is what was proved until then"
 
 
 class Search:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # Leaves that one unit grows at most, so that work spreads early and outcomes stay small.
 MOST_LEAVES = 2_000
+# Lines of all trees for each second: more of them could not be written and checked in the time that is left.
+LINES_PER_SECOND, ALWAYS = 2_000, 40_000
 LEAF, CUT = "leaf", "cut"
 
 
@@ -156,7 +158,8 @@ def work_over(
             listener(Progress("split", now.done, now.total, now.upper, now.lower))
 
     work, state, pool = Work(problem, goal, dict(floors)), workers.state, workers.pool
-    bar, whole = Goal(goal), [u for u in units if not is_cut(problem.region(u.part))]
+    bar = Goal(goal, most=max(ALWAYS, LINES_PER_SECOND * seconds))
+    whole = [u for u in units if not is_cut(problem.region(u.part))]
     # Parts that are not cut are solved once, so those that need it share the time.
     slices = None if any(u.upper > bar.bar(u.floor) for u in whole) else (SHORT, LONG)
     frontier = run(work, units, solve, pool, seconds=seconds, goal=bar, listener=say, state=state, slices=slices)

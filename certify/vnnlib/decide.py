@@ -47,7 +47,7 @@ def decide(
     seed: int = 0,
     progress: Listener | None = None,
 ) -> Decision:
-    """Prove or refute a property about f (and g) within a time.
+    """Prove or refute a property about f (and g) within a time. An interrupt ends the claim at hand and tries no other.
 
     search: how a claim is tried within some seconds; by default ``certify.strategy.prove``. Raises BadInput when the
     networks do not fit the property.
@@ -57,7 +57,7 @@ def decide(
     for k, claim in enumerate(claims):
         share = max(0.1, (deadline - time.perf_counter()) / (len(claims) - k))
         results.append(_search(claim, share, seed, progress) if search is None else search(claim, share))
-        if results[-1].status == "refuted":
+        if results[-1].status == "refuted" or results[-1].interrupted:
             break
     return _joined(prop, claims, results)
 
