@@ -178,7 +178,8 @@ def _graft(
 ) -> None:
     """Build the tree below ``root`` from its lines; what is still open is looked at here, for its scales."""
     waiting: list[Piece] = []
-    known: tuple[Path | None, Any] = (None, None)
+    # Of the unit at hand and those above it: lines go back to them, and a state would read them again each time.
+    known: dict[Path, Any] = {}
     stack = [root]
     for path, line in lines:
         p = stack.pop()
@@ -193,12 +194,13 @@ def _graft(
             p.score = None
             stack += [halves[1], halves[0]]
         else:
-            if known[0] != path:
-                known = path, arrays(path)
-            k = int(line[1])
-            p.upper = min(p.upper, float(known[1]["upper"][k]))
-            p.magnitude, p.span = known[1]["magnitude"][k], known[1]["span"][k]
-            p.finish = unpack(known[1]) or p.finish
+            if path not in known:
+                known = {k: a for k, a in known.items() if k == path[: len(k)]} | {path: arrays(path)}
+            own = known[path]
+            i = int(line[1])
+            p.upper = min(p.upper, float(own["upper"][i]))
+            p.magnitude, p.span = own["magnitude"][i], own["span"][i]
+            p.finish = unpack(own) or p.finish
     for start in range(0, len(waiting), 256):
         some = waiting[start : start + 256]
         seen = problem.seen(part, Region.join([p.region for p in some]))
