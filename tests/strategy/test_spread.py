@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 import certify as ct
+from certify.errors import BadInput
 from certify.networks.builder import Builder
 from certify.networks.graph import Network
 from certify.networks.maps import Dense
@@ -57,8 +59,8 @@ def test_workers_prove_what_one_process_proves(alone, executor):
     shared = ct.prove(at_most(limit), "30s", executor=executor, jobs=2)
     assert shared.status == "proved" and shared.verdict.accepted
     assert ct.check(shared.certificate).accepted
-    # Every worker knows all its unit needs: cells may be cut in another order, but not in other places.
-    assert abs(shared.leaves - result.leaves) <= 0.2 * result.leaves
+    # Cells are cut in another order, but not in other places.
+    assert shared.leaves == result.leaves
 
 
 def test_a_cluster_of_dask_proves_it_too(alone):
@@ -72,15 +74,28 @@ def test_a_bound_without_a_threshold_closes_in_on_its_witness():
     assert result.status == "proved" and float(result.bracket.upper) <= 1.03 * float(result.bracket.lower)
 
 
+# ---- a search of seconds, for what happens in the middle of it
+
+WIDER = pair(7, (5, 16, 16, 2))
+LONGER = ct.discrepancy(*WIDER, over=ct.box(-np.ones((1, 5)), np.ones((1, 5))))
+LIMIT = 0.26
+
 SCRIPT = """
     import sys
     sys.path.insert(0, {here!r})
-    from test_spread import VALUE
+    from test_spread import LONGER
     import certify as ct
-    if __name__ == "__main__":
-        result = ct.prove(VALUE <= {limit}, "60s", executor="serial", state={state!r}, resume={resume})
-        print(result.status, result.leaves, *result.notes)
+    result = ct.prove(LONGER <= {limit}, "60s", executor="serial", state={state!r}, resume={resume})
+    print(result.status, result.leaves, *result.notes)
 """
+
+
+@pytest.fixture(scope="module")
+def longer():
+    """What one process proves of it: which cells are cut depends on the tolerance alone."""
+    result = ct.prove(LONGER <= LIMIT, "60s")
+    assert result.status == "proved" and result.leaves > 500
+    return result
 
 
 def started(tmp_path: Path, limit: float, resume: bool) -> subprocess.Popen[str]:
@@ -100,31 +115,145 @@ def wait_for_work(process: subprocess.Popen[str], tmp_path: Path) -> None:
     end = time.monotonic() + 60
     while not solved(tmp_path) and process.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
+    assert process.poll() is None and solved(tmp_path)
 
 
-HARD = 1.005
-
-
-def test_a_killed_run_is_taken_up_where_it_was(tmp_path, alone):
-    limit = float(alone[1].bracket.lower) * HARD
-    process = started(tmp_path, limit, False)
+def test_a_killed_run_ends_as_one_that_was_not_once_it_is_resumed(tmp_path, longer):
+    process = started(tmp_path, LIMIT, False)
     wait_for_work(process, tmp_path)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    before = solved(tmp_path)
-    assert before > 0
-    out, err = started(tmp_path, limit, True).communicate(timeout=120)
-    assert out.split()[0] in ("proved", "unknown"), err
-    assert solved(tmp_path) >= before
+    before = (tmp_path / "state" / "journal").read_bytes()
+    out, err = started(tmp_path, LIMIT, True).communicate(timeout=120)
+    assert out.split() == ["proved", str(longer.leaves)], err
+    after = (tmp_path / "state" / "journal").read_bytes()
+    # A record that the kill tore is solved again; what was whole stays.
+    assert len(after) > len(before) and after.startswith(before[: len(before) // 2])
     with pytest.raises(ct.CertifyError, match="holds a run already"):
-        ct.prove(at_most(limit), "1s", state=tmp_path / "state")
+        ct.prove(LONGER <= LIMIT, "1s", state=tmp_path / "state")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to send")
-def test_an_interrupt_keeps_the_bracket(tmp_path, alone):
-    process = started(tmp_path, float(alone[1].bracket.lower) * 1.0001, False)
+def test_an_interrupt_keeps_the_bracket_and_a_state_to_go_on_with(tmp_path):
+    process = started(tmp_path, 0.2045, False)
     wait_for_work(process, tmp_path)
+    time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    assert "interrupted" in out or out.startswith("proved")
+    assert process.returncode == 0 and out.startswith("unknown") and "interrupted" in out, err
+    leaves = int(out.split()[1])
+    again = started(tmp_path, 0.2045, True)
+    time.sleep(4)
+    again.send_signal(signal.SIGINT)
+    out, err = again.communicate(timeout=120)
+    assert "interrupted" in out and int(out.split()[1]) >= leaves > 1, err
+
+
+def test_an_interrupt_in_this_process_keeps_what_was_cut_until_then():
+    def impatient(p):
+        if p.phase == "split" and p.done > 100:
+            raise KeyboardInterrupt
+
+    result = ct.prove(LONGER <= 0.2045, "60s", progress=impatient)
+    assert result.interrupted and result.status == "unknown" and 100 < result.leaves < 1000
+    assert result.verdict.accepted and result.bracket.lower < result.bracket.upper
+
+
+def test_the_command_line_reports_what_an_interrupted_search_proved(tmp_path):
+    """Ctrl-C goes to all processes of a terminal: workers stay deaf to it, and the kernel is still asked."""
+    onnx = pytest.importorskip("onnx")
+    h, rng = onnx.helper, np.random.default_rng(2)
+    sizes, nodes, tensors = (5, 16, 16, 2), [], []
+    for k, (n, m) in enumerate(pairwise(sizes)):
+        for name, v in ((f"w{k}", rng.standard_normal((n, m)) / np.sqrt(n)), (f"b{k}", rng.standard_normal(m) / 4)):
+            tensors.append(onnx.numpy_helper.from_array(v.astype(np.float32), name))
+        last = "y" if k == 2 else f"r{k}"
+        nodes.append(
+            h.make_node("Gemm", ["x" if k == 0 else f"r{k - 1}", f"w{k}", f"b{k}"], ["y" if k == 2 else f"v{k}"])
+        )
+        if k < 2:
+            nodes.append(h.make_node("Relu", [f"v{k}"], [last]))
+    ends = [h.make_tensor_value_info(v, 1, [None, n]) for v, n in (("x", 5), ("y", 2))]
+    model = h.make_model(h.make_graph(nodes, "g", ends[:1], ends[1:], tensors), opset_imports=[h.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "net.onnx")
+    np.savez(tmp_path / "x.npz", X=np.zeros((1, 5)))
+    (tmp_path / "claim.toml").write_text(
+        f"""
+        [models]
+        f = "{tmp_path}/net.onnx"
+        g = {{ coarsen = "quantise", bits = 4 }}
+        [domain]
+        kind = "linf"
+        points = "{tmp_path}/x.npz:X"
+        radius = "1"
+        [claim]
+        quantity = "value"
+        at_most = "{{limit}}"
+        """
+    )
+    # A tolerance hardly above what is witnessed, which takes far longer to prove than anybody here waits.
+    text = (tmp_path / "claim.toml").read_text()
+    (tmp_path / "claim.toml").write_text(text.replace("{limit}", "1000"))
+    from certify.claim_file import read_claim_file
+
+    low = float(ct.bound(read_claim_file(tmp_path / "claim.toml").claim.quantity, "1s").bracket.lower)
+    (tmp_path / "claim.toml").write_text(text.replace("{limit}", f"{low * 1.0005:.9f}"))
+    words = [str(tmp_path / "claim.toml"), "--executor", "2", "--state", str(tmp_path / "state"), "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from certify.cli import main; main()", "prove", *words, "--budget", "60s"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    wait_for_work(process, tmp_path)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    said = json.loads(out)
+    assert process.returncode in (1, 2) and said["status"] in ("refuted", "unknown") and err == ""
+    assert said["lower"] <= said["upper"] and "interrupted" in said["notes"][0]
+
+
+@pytest.mark.long
+def test_a_dask_worker_killed_in_mid_run_costs_nothing_but_time(longer):
+    distributed = pytest.importorskip("distributed")
+    killed = []
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+
+        def kill_one(p):
+            if p.phase == "split" and p.done >= 1 and not killed:
+                killed.extend(client.run(os.getpid).values())
+                os.kill(killed[0], signal.SIGKILL)
+
+        address = cluster.scheduler_address.replace("tcp://", "dask://")
+        result = ct.prove(LONGER <= LIMIT, "90s", executor=address, progress=kill_one)
+    assert killed and result.status == "proved" and result.leaves == longer.leaves
+
+
+# ---- parts that are not cut
+
+
+@pytest.mark.long
+def test_wide_parts_are_improved_by_workers_and_their_proofs_come_back(tmp_path):
+    f, g = pair(3, (40, 8, 8, 2))
+    points = np.random.default_rng(0).standard_normal((3, 40))
+    q = ct.discrepancy(f, g, over=ct.linf(points, 0.1))
+    result = ct.bound(q, "4s", executor=2, state=tmp_path / "state")
+    assert result.status == "proved" and result.verdict.accepted and result.leaves == 3
+    default = ct.bound(q, "1ms").bracket.upper
+    assert result.bracket.upper < default
+    # What the state holds is enough for the same certificate: nothing is left to solve.
+    held = solved(tmp_path)
+    again = ct.bound(q, "4s", executor="serial", state=tmp_path / "state", resume=True)
+    assert again.bracket.upper == result.bracket.upper and solved(tmp_path) == held
+
+
+def test_a_packed_leaf_that_is_not_one_is_bad_input():
+    from certify.strategy.packing import FORM, unpack
+
+    for form in (b"", b"1", b'["class","Path","x"]', b'["array","gone"]', b'["class","Hints"]', b'["what"]'):
+        with pytest.raises(BadInput, match="state: expected a packed"):
+            unpack({FORM: np.frombuffer(form, np.uint8)})
+    assert unpack({}) is None
