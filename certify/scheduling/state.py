@@ -106,6 +106,7 @@ class State:
     def _scan(self) -> int:
         """Find the records; returns where the last whole one ends."""
         assert self._journal is not None
+        size = self._journal.seek(0, os.SEEK_END)
         self._journal.seek(0)
         end = 0
         while True:
@@ -113,8 +114,11 @@ class State:
             if len(frame) < _FRAME.size:
                 return end
             magic, n, m, crc = _FRAME.unpack(frame)
-            body = self._journal.read(n + m) if magic == _MAGIC else b""
-            if len(body) < n + m or magic != _MAGIC or zlib.crc32(body) != crc:
+            # A torn frame may announce any length: never more is read than the file holds.
+            if magic != _MAGIC or n + m > size - end - _FRAME.size:
+                return end
+            body = self._journal.read(n + m)
+            if zlib.crc32(body) != crc:
                 return end
             self._where[tuple(json.loads(body[:n])["path"])] = (end + _FRAME.size, n, m)
             end += _FRAME.size + n + m

@@ -14,7 +14,7 @@ from pathlib import Path as FilePath
 import numpy as np
 import pytest
 import toy
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -110,6 +110,7 @@ def test_a_finished_run_resumes_without_starting_workers(tmp_path: FilePath) -> 
 
 @settings(max_examples=12, deadline=None)
 @given(keep=st.floats(0, 1), junk=st.binary(max_size=40))
+@example(keep=0.5, junk=bytes(8) + b"\x80" + bytes(4))  # completes a header that announces 2^63 bytes
 def test_a_torn_last_record_is_dropped_and_solved_again(
     tmp_path_factory: pytest.TempPathFactory, keep: float, junk: bytes
 ) -> None:
