@@ -109,6 +109,13 @@ class Form:
 
 def build(graph: BlockGraph, bounds: Bounds) -> Form:
     """The form of one region."""
+    builder = _Builder(graph, bounds)
+    builder.collect()
+    return builder.form
+
+
+def express(graph: BlockGraph, bounds: Bounds) -> Form:
+    """The form of one region without facts."""
     return _Builder(graph, bounds).form
 
 
@@ -125,7 +132,10 @@ class _Builder:
         for i, block in enumerate(graph.blocks):
             self.form.x.append(self._expression(i, block))
         self._linear: list[tuple[Kind, int, NDArray[np.intp], Floats]] = []
-        for i, block in enumerate(graph.blocks):
+
+    def collect(self) -> None:
+        """Add the facts."""
+        for i, block in enumerate(self._graph.blocks):
             self._collect(i, block)
             self._collect_linear(i, block)
         self.form.linear = self._joined()

@@ -18,14 +18,17 @@ class Hints:
     """Hints for R rows on L regions (or on all regions alike: leading axis 1), in the real units of the blocks.
 
     slopes: block -> (p,) for a relu, the slope on its source; (on_d, on_y) for a pair-relu, the slopes on d = x - S y
-        and on S y. The kernel reads entries whose sign is open only: others are exact. Shapes (L or 1, R, size).
+        and on S y. The kernel reads entries whose sign is open, or whose signs differ: others are exact.
+        Shapes (L or 1, R, size).
     multipliers: block -> T of any sign, (L or 1, R, size): the coefficients C on the block become C - T and the
         constant gains the minimum of T . v over the block's bounds. A positive entry is a multiplier of v - lo >= 0,
         a negative one of hi - v >= 0.
+    beyond: slopes of pairs are beyond what known signs make exact. Only a start may be; what starts there is not.
     """
 
     slopes: dict[int, tuple[Floats, ...]] = field(default_factory=dict)
     multipliers: dict[int, Floats] = field(default_factory=dict)
+    beyond: bool = False
 
     def flat(self, regions: int, rows: int, block: int) -> tuple[Floats, ...] | None:
         """The slopes of a block as matrices (regions * rows, size)."""

@@ -188,11 +188,13 @@ class FlatHints:
         found = {b: hints.flat(regions, rows, b) for b in hints.slopes}
         self.slopes = {b: v for b, v in found.items() if v is not None}
         self.multipliers = hints.flat_multipliers(regions, rows)
+        self.beyond = hints.beyond
 
     def take(self, part: slice) -> FlatHints:
         out = object.__new__(FlatHints)
         out.slopes = {b: tuple(v[part] for v in vs) for b, vs in self.slopes.items()}
         out.multipliers = {b: t[part] for b, t in self.multipliers.items()}
+        out.beyond = self.beyond
         return out
 
 
@@ -349,7 +351,9 @@ class Pass:
             r = pair_intercept(alpha, beta, on_d, on_y, *cell)
             self.constant += np.where(here, r, 0.0).sum(axis=1)
         else:
-            on_x, on_d, on_y = self._known(lines, au, cd, mine)
+            on_x = None if au is None else au * spread(lines.x_on & lines.agree, self.owner)
+            on = spread(lines.x_on & lines.y_on, self.owner)
+            on_d, on_y = cd * on, np.zeros_like(cd) if mine is None else mine * on
             places, row, col = self.open_places(lines, here)
             if len(row):
                 some = cd[row, col]
@@ -365,26 +369,10 @@ class Pass:
             self.add(inner.fine, on_x)
         self.add(inner.coarse, scattered(b, on_y, self.graph.blocks[inner.coarse].size))
 
-    def _known(
-        self, lines: PairLines, au: Floats | None, cd: Floats, mine: Floats | None
-    ) -> tuple[Floats | None, Floats, Floats]:
-        """(on x, on d, on y) where both signs are known, exactly; other entries are to be overwritten."""
-        x_on, y_on = lines.x_on, lines.y_on
-        alone_x, alone_y = x_on & ~y_on, y_on & ~x_on
-        on_d = cd * spread(x_on & y_on, self.owner)
-        on_x = None if au is None else au * spread(x_on, self.owner)
-        if (alone_x & lines.known).any():
-            only = cd * spread(alone_x, self.owner)
-            on_x = only if on_x is None else on_x + only
-        on_y = np.zeros_like(cd) if mine is None else mine * spread(y_on, self.owner)
-        if (alone_y & lines.known).any():
-            on_y -= cd * spread(alone_y, self.owner)
-        return on_x, on_d, on_y
-
     def open_places(self, lines: PairLines, here: NDArray[np.bool_]) -> tuple[Owner, Owner, Owner]:
         """Where the rule needs an intercept: flat places in (L, size), rows and columns of the coefficients."""
-        row, col = np.nonzero(here & spread(~lines.known, self.owner))
-        places = col if len(lines.known) == 1 else self.owner[row] * lines.known.shape[1] + col
+        row, col = np.nonzero(here & spread(~lines.agree, self.owner))
+        places = col if len(lines.agree) == 1 else self.owner[row] * lines.agree.shape[1] + col
         return places, row, col
 
 

@@ -1,229 +1,227 @@
 """The linear relaxation over the exact hull of each pair of neurons, solved by HiGHS, with its duals as hints.
 
-It is what optimised slopes tend to (slopes.py), exactly, one functional at a time: for few open pairs, or to seed an
-attack with the input where the relaxation is attained. One region; a ball counts as its bounding box. The duals
-replay through ``linear.lower``, whose value is the one to believe. Needs scipy.
+It is what optimised slopes tend to (slopes.py), exactly, one functional at a time: for few open neurons, and to say at
+which of them it loses most. Variables are the inputs and, for each open neuron or pair, weights of the corners of its
+hull; all else is affine in them, so that a program has a few rows for each open neuron whatever the network's size.
+
+It is elastic: what a neuron's hull or an assumed sign says of its sources may be broken at a price, which bounds the
+duals, so that a region with no point in it has hints too, that show a bound far below any other. One region; a ball
+counts as its bounding box. The duals replay through ``linear.lower``, whose value is the one to believe. Needs scipy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from certify.errors import BadInput, CertifyError
-from certify.networks.maps import Floats, LinearMap
+from certify.networks.maps import Floats
 from certify.provers.blocks import Block, BlockGraph
+from certify.provers.forms import express
 from certify.provers.forward import Bounds, picked
 from certify.provers.hints import Hints
 from certify.provers.relax import Corners
-from certify.provers.slopes import optimise
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+# What a unit of a broken constraint costs, in units of the functional's largest coefficient.
+PRICE = 1e4
 
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """optima (1, R) as HiGHS has them; values (1, R): what the hints, slopes and multipliers, establish; points (R, n):
-    the inputs where the relaxation is attained."""
+    """optimum of the program; hints (1, 1, size) that establish it up to rounding; point (n,): the input where it is.
 
-    optima: Floats
-    values: Floats
+    losses: for blocks relu and pair-relu (entries, losses): how much more the functional would be if the relus of these
+    entries were those of the program's own sources; all zero only if the optimum is attained.
+    """
+
+    optimum: float
     hints: Hints
-    points: Floats
+    point: Floats
+    losses: dict[int, tuple[NDArray[np.intp], Floats]]
 
 
-class Relaxation:
-    """The linear program of one region; built once, solved for many functionals.
+@dataclass(frozen=True, eq=False)
+class _Hull:
+    """Open entries of a block, and what is a mean of corners there: the sources, and relus whose own sign is open.
 
-    boxes: blocks whose bounds are constraints of their own, such as those with assumed signs. Their reduced costs
+    row: the first equation, of the sources; relus: (which entries, first equation, expressions).
+    """
+
+    block: int
+    entries: NDArray[np.intp]
+    row: int
+    sources: tuple[Floats, ...]
+    relus: list[tuple[NDArray[np.intp], int, Floats]]
+
+
+class LinearProgram:
+    """The program of one region; built once, solved for many functionals.
+
+    boxes: (block, entry) whose bounds are constraints of their own, such as those with assumed signs. Their prices
     become multipliers.
     """
 
-    def __init__(self, graph: BlockGraph, bounds: Bounds, boxes: Iterable[int] = ()) -> None:
+    def __init__(self, graph: BlockGraph, bounds: Bounds, boxes: Sequence[tuple[int, int]] = ()) -> None:
         if len(bounds) != 1:
             raise BadInput(f"linear program: expected bounds of one region, found {len(bounds)}")
         from scipy import sparse
 
-        self._sparse, self._graph, self._bounds = sparse, graph, bounds
+        self._sparse, self._graph, self._boxes = sparse, graph, list(boxes)
         self._lo, self._hi = [v[0] for v in bounds.lo], [v[0] for v in bounds.hi]
-        self._boxes = sorted(set(boxes))
-        self._start = np.cumsum([0, *(b.size for b in graph.blocks)])
-        self._columns = int(self._start[-1])
-        self._rows: list[csr_array] = []
-        self._right: list[Floats] = []
-        self._count = 0
-        # block -> (its open entries, first row of the equations of its slopes, in order).
-        self._priced: dict[int, tuple[NDArray[np.intp], tuple[int, ...]]] = {}
-        paired = {p for b in graph.blocks if b.kind == "pair-relu" for p in (b.fine, b.coarse)}
-        for i, b in enumerate(graph.blocks):
-            self._block(i, b, i in paired)
-        self._matrix = sparse.vstack(
-            [sparse.csr_array((r.data, r.indices, r.indptr), shape=(r.shape[0], self._columns)) for r in self._rows]
-        ).tocsc()
+        self._form = express(graph, bounds)
+        self._left: list[Floats] = []
+        self._right: list[tuple[Floats, NDArray[np.intp], NDArray[np.intp]]] = []
+        self._elastic: list[int] = []
+        self._count = self._columns = 0
+        self._hulls = [h for i, b in enumerate(graph.blocks) if (h := self._hull(i, b)) is not None]
+        self._box = self._count
+        if self._boxes:
+            at = np.array([self._form.x[b][e] for b, e in self._boxes])
+            self._equal(at, self._columns + np.arange(len(at))[None], np.ones((1, len(at))), elastic=True)
+            self._columns += len(at)
+        self._matrix, self._constant = self._assembled()
 
     # ---- building
 
-    def _equal(self, parts: list[tuple[int, Any]], right: Floats) -> int:
-        """sum of matrix @ (columns from first on) = right; returns the first row's number."""
-        first = self._count
-        blocks = []
-        for start, m in parts:
-            coo = self._sparse.coo_array(m)
-            blocks.append((coo.data, coo.row, coo.col + start))
-        data, row, col = (np.concatenate(v) for v in zip(*blocks, strict=True))
-        self._rows.append(self._sparse.csr_array((data, (row, col)), shape=(len(right), self._columns)))
-        self._right.append(right)
-        self._count += len(right)
-        return first
+    def _equal(self, left: Floats, columns: NDArray[np.intp], values: Floats, elastic: bool = False) -> None:
+        """left . (1, t) = sum over k of values[k] * (columns[k]) for each row, with columns and values (K, rows)."""
+        n = len(left)
+        rows = np.broadcast_to(np.arange(n), columns.shape)
+        if elastic:
+            self._elastic += range(self._count, self._count + n)
+        self._left.append(left)
+        self._right.append((values.ravel(), rows.ravel() + self._count, columns.ravel()))
+        self._count += n
 
-    def _eye(self, entries: NDArray[np.intp], size: int, factor: float = 1.0) -> csr_array:
-        n = len(entries)
-        return self._sparse.csr_array((np.full(n, factor), (np.arange(n), entries)), shape=(n, size))
-
-    def _block(self, i: int, b: Block, paired: bool) -> None:
-        everything = np.arange(b.size)
-        if b.kind in ("affine", "pair-affine"):
-            own = self._eye(everything, b.size)
-            parts = [(self._start[i], own)]
-            parts += [(self._start[p.source], -p.scalar * _matrix(p.map)) for p in b.pieces if p.scalar]
-            self._equal(parts, np.zeros(b.size) if b.bias is None else b.bias)
-        elif b.kind == "relu" and not paired:
-            self._relu(i, b)
-        elif b.kind == "pair-relu":
-            self._pair(i, b)
-        elif b.kind == "pair-direct":
-            self._difference(i, b, everything)
-
-    def _difference(self, i: int, b: Block, entries: NDArray[np.intp]) -> None:
-        own, fine = self._eye(entries, b.size), self._eye(entries, b.size, -1.0)
-        parts = [(self._start[i], own), (self._start[b.fine], fine)]
-        self._equal([*parts, (self._start[b.coarse], self._picks(b, entries))], np.zeros(len(entries)))
-
-    def _picks(self, b: Block, entries: NDArray[np.intp]) -> csr_array:
-        """S restricted to rows."""
-        size = self._graph.blocks[b.coarse].size
-        if b.sigma is None:
-            return self._eye(entries, size)
-        keep = np.flatnonzero(b.sigma[entries] >= 0)
-        shape = (len(entries), size)
-        return self._sparse.csr_array((np.ones(len(keep)), (keep, b.sigma[entries][keep])), shape=shape)
-
-    def _hull(self, corners: int, entries: int, parts: list[tuple[list[tuple[int, Any]], Floats]]) -> tuple[int, ...]:
-        """Equations (block entries) = sum over corners of weight * value, for weights new in the program."""
-        first = self._columns
-        self._columns += corners * entries
-        row = np.tile(np.arange(entries), corners)
-        shape, col = (entries, corners * entries), np.arange(corners * entries)
-        self._equal([(first, self._sparse.csr_array((np.ones(len(col)), (row, col)), shape=shape))], np.ones(entries))
-        made = []
-        for terms, value in parts:
-            weights = self._sparse.csr_array((-value.ravel(), (row, col)), shape=shape)
-            made.append(self._equal([*terms, (first, weights)], np.zeros(entries)))
-        return tuple(made)
-
-    def _relu(self, i: int, b: Block) -> None:
+    def _hull(self, i: int, b: Block) -> _Hull | None:
+        """The equations of a block's open entries: sources and relus are means of corners."""
+        if b.kind == "pair-relu":
+            return self._pair(i, b)
+        if b.kind != "relu":
+            return None
         l, u = self._lo[b.source], self._hi[b.source]
-        open_ = np.flatnonzero((l < 0) & (u > 0))
-        self._fixed(i, b.source, l, open_)
-        z, a = (self._eye(open_, b.size) for _ in range(2))
-        at = np.stack([l[open_], np.zeros(len(open_)), u[open_]])
-        rows = self._hull(
-            3, len(open_), [([(self._start[b.source], z)], at), ([(self._start[i], a)], np.maximum(at, 0))]
-        )
-        self._priced[i] = (open_, rows[:1])
+        open_ = (l < 0) & (u > 0)
+        for p in self._graph.blocks:
+            if p.kind == "pair-relu" and p.fine == i:
+                open_ &= np.zeros(b.size, dtype=bool) if p.sigma is None else p.sigma < 0
+            elif p.kind == "pair-relu" and p.coarse == i:
+                mine = np.arange(p.size) if p.sigma is None else p.sigma[p.sigma >= 0]
+                open_[mine] = False
+        e = np.flatnonzero(open_)
+        at = np.stack([l[e], np.zeros(len(e)), u[e]])
+        x = self._form.x
+        return self._corners(i, e, [(x[b.source][e], at)], [(x[i][e], np.maximum(at, 0), np.arange(len(e)))])
 
-    def _fixed(self, i: int, source: int, l: Floats, open_: NDArray[np.intp]) -> None:
-        """relu where the sign is known."""
-        size = len(l)
-        on, known = (l >= 0).astype(np.float64), np.setdiff1d(np.arange(size), open_)
-        off = self._sparse.csr_array((-on[known], (np.arange(len(known)), known)), shape=(len(known), size))
-        self._equal([(self._start[i], self._eye(known, size)), (self._start[source], off)], np.zeros(len(known)))
+    def _pair(self, i: int, b: Block) -> _Hull | None:
+        inner, x = self._graph.blocks[b.inner], self._form.x
+        fine = self._lo[inner.fine], self._hi[inner.fine]
+        coarse = picked(b, self._lo[inner.coarse]), picked(b, self._hi[inner.coarse])
+        pick = np.arange(b.size) if b.sigma is None else b.sigma
+        open_x, open_y = ((l < 0) & (u > 0) for l, u in (fine, coarse))
+        e = np.flatnonzero((open_x | open_y) & (pick >= 0))
+        between = self._lo[b.inner], self._hi[b.inner]
+        c = Corners.of(*((l[e], u[e]) for l, u in (fine, coarse, between)))
+        to = pick[e]
+        sources = [(x[b.inner][e], c.d), (x[inner.coarse][to], c.y)]
+        # What has a known sign is affine in its source, in the program and beside the hints.
+        some = np.flatnonzero(open_x[e]), np.flatnonzero(open_y[e])
+        relus = [(x[b.fine][e], c.relu_x, some[0]), (x[b.coarse][to], c.relu_y, some[1])]
+        return self._corners(i, e, sources, relus)
 
-    def _pair(self, i: int, b: Block) -> None:
-        inner = self._graph.blocks[b.inner]
-        x = self._lo[inner.fine], self._hi[inner.fine]
-        y = picked(b, self._lo[inner.coarse]), picked(b, self._hi[inner.coarse])
-        paired = np.ones(b.size, dtype=bool) if b.sigma is None else b.sigma >= 0
-        crossing = ((x[0] < 0) & (x[1] > 0)) | ((y[0] < 0) & (y[1] > 0))
-        open_ = np.flatnonzero(crossing & paired)
-        self._difference(i, b, np.arange(b.size))
-        if not paired.all() and crossing[~paired].any():
-            raise BadInput(f"linear program: {b.name} has open neurons without a partner; use slopes instead")
-        self._fixed(b.fine, inner.fine, np.where(x[0] >= 0, 1.0, -1.0), open_)
-        self._fixed_coarse(b, inner.coarse, open_)
-        bounds = [(l[open_], u[open_]) for l, u in (x, y, (self._lo[b.inner], self._hi[b.inner]))]
-        c = Corners.of(*bounds)
-        eye, picks = self._eye(open_, b.size), self._picks(b, open_)
-        self._priced[i] = (open_, self._hull(len(c.d), len(open_), [
-            ([(self._start[b.inner], eye)], c.d),
-            ([(self._start[inner.coarse], picks)], c.y),
-            ([(self._start[b.fine], eye)], c.relu_x),
-            ([(self._start[b.coarse], picks)], c.relu_y),
-        ])[:2])  # fmt: skip
+    def _corners(
+        self, i: int, e: NDArray[np.intp], sources: list[tuple[Floats, Floats]],
+        relus: list[tuple[Floats, Floats, NDArray[np.intp]]],
+    ) -> _Hull | None:  # fmt: skip
+        """The equations of expressions and their values (corners, entries) there; of relus at some entries."""
+        if not len(e):
+            return None
+        first = self._count
+        corners = len(sources[0][1])
+        columns = self._columns + np.arange(corners * len(e)).reshape(corners, len(e))
+        self._columns += columns.size
+        for expression, at in sources:
+            self._equal(expression, columns, at, elastic=True)
+        placed = []
+        for expression, at, some in relus:
+            placed.append((some, self._count, expression[some]))
+            self._equal(expression[some], columns[:, some], at[:, some])
+        one = np.zeros((len(e), self._form.n))
+        one[:, 0] = 1.0
+        self._equal(one, columns, np.ones(columns.shape))
+        return _Hull(i, e, first, tuple(v for v, _ in sources), placed)
 
-    def _fixed_coarse(self, b: Block, source: int, open_: NDArray[np.intp]) -> None:
-        l, u = self._lo[source], self._hi[source]
-        mine = open_ if b.sigma is None else np.unique(b.sigma[open_]).astype(np.intp)
-        loose = np.setdiff1d(np.flatnonzero((l < 0) & (u > 0)), mine)
-        if len(loose):
-            raise BadInput(f"linear program: {b.name} leaves open neurons without a partner; use slopes instead")
-        self._fixed(b.coarse, source, l, mine)
+    def _assembled(self) -> tuple[Any, Floats]:
+        """Equations over (t, weights and boxes, what is broken upward, downward), and their right sides."""
+        sparse, n = self._sparse, self._form.n
+        left = np.concatenate([np.zeros((0, n)), *self._left])
+        value, row, column = (np.concatenate([np.zeros(0), *(r[k] for r in self._right)]) for k in range(3))
+        shape = self._count, self._columns
+        right = sparse.coo_array((value, (row.astype(np.intp), column.astype(np.intp))), shape=shape)
+        k = len(self._elastic)
+        loose = sparse.coo_array((np.ones(k), (self._elastic, np.arange(k))), shape=(self._count, k))
+        return sparse.hstack([sparse.csc_array(left[:, 1:]), -right, loose, -loose]).tocsc(), -left[:, 0]
+
+    def _limits(self) -> Floats:
+        """Bounds of all columns: of inputs, which are coordinates first, of boxes; relus are held by their hulls."""
+        n, k = self._form.n - 1, len(self._elastic)
+        limits = np.tile([0.0, np.inf], (n + self._columns + 2 * k, 1))
+        limits[:n] = -np.inf, np.inf
+        at = 0
+        for b, kinds in self._form.chosen.items():
+            count = int(np.count_nonzero(kinds))
+            if self._graph.blocks[b].kind in ("input", "free"):
+                limits[at : at + count] = -1.0, 1.0
+            at += count
+        first = n + self._columns - len(self._boxes)
+        for j, (b, e) in enumerate(self._boxes):
+            limits[first + j] = self._lo[b][e], self._hi[b][e]
+        return limits
 
     # ---- solving
 
-    def solve(self, rows: Mapping[int, Floats]) -> Solved:
-        """The minima of sum_b rows[b] . v_b, rows[b] of shape (R, size); raises CertifyError where HiGHS fails."""
+    def solve(self, rows: Mapping[int, Floats], k: int) -> Solved:
+        """The minimum of sum_b rows[b][k] . v_b; raises CertifyError where HiGHS fails."""
         from scipy.optimize import linprog
 
-        n = len(next(iter(rows.values())))
-        limits = np.full((self._columns, 2), (-np.inf, np.inf))
-        limits[self._start[-1] :, 0] = 0.0
-        inputs = [i for i, b in enumerate(self._graph.blocks) if b.kind in ("input", "free")]
-        for i in [*inputs, *self._boxes]:
-            limits[self._start[i] : self._start[i + 1]] = np.stack([self._lo[i], self._hi[i]], axis=1)
-        values, points = np.zeros((1, n)), []
-        hints = Hints(
-            {
-                i: tuple(np.zeros((1, n, self._graph.blocks[i].size)) for _ in first)
-                for i, (_, first) in self._priced.items()
-            },
-            {i: np.zeros((1, n, self._graph.blocks[i].size)) for i in self._boxes},
-        )
-        right = np.concatenate(self._right)
-        for r in range(n):
-            cost = np.zeros(self._columns)
-            for b, c in rows.items():
-                cost[self._start[b] : self._start[b + 1]] = c[r]
-            found = linprog(cost, A_eq=self._matrix, b_eq=right, bounds=limits, method="highs")
-            if found.status != 0:
-                raise CertifyError(f"linear program: HiGHS found no optimum: {found.message}")
-            values[0, r] = found.fun
-            points.append(found.x[: self._start[1]])
-            self._duals(r, hints, found)
-        # Slopes where signs are known follow from the coefficients: a pass fills them in.
-        replayed, full = optimise(
-            self._graph, self._bounds, rows, iterations=0, start=hints, multipliers_on=self._boxes
-        )
-        return Solved(values, replayed, full, np.array(points))
+        c, n = self._form.row(rows, k), self._form.n - 1
+        cost = np.zeros(self._matrix.shape[1])
+        cost[:n] = c[1:]
+        size = max(float(np.abs(v[k]).max(initial=0.0)) for v in rows.values())
+        cost[n + self._columns :] = PRICE * size
+        found = linprog(cost, A_eq=self._matrix, b_eq=self._constant, bounds=self._limits(), method="highs")
+        if found.status != 0:
+            raise CertifyError(f"linear program: HiGHS found no optimum: {found.message}")
+        z = np.concatenate([[1.0], found.x[:n]])
+        entry = next(i for i, b in enumerate(self._graph.blocks) if b.kind == "input" and b.role == 0)
+        prices = -np.asarray(found.eqlin.marginals)
+        point = np.clip(self._form.x[entry] @ z, self._lo[entry], self._hi[entry])
+        return Solved(float(found.fun + c[0]), self._hints(prices), point, self._losses(prices, z))
 
-    def _duals(self, r: int, hints: Hints, found: Any) -> None:
-        prices = found.eqlin.marginals
-        reduced = found.lower.marginals + found.upper.marginals
-        for i in self._boxes:
-            hints.multipliers[i][0, r] = reduced[self._start[i] : self._start[i + 1]]
-        gradient = -prices
-        for i, (open_, first) in self._priced.items():
-            for target, row in zip(hints.slopes[i], first, strict=True):
-                target[0, r, open_] = gradient[row : row + len(open_)]
+    def _hints(self, prices: Floats) -> Hints:
+        pairs = [(i, b.size) for i, b in enumerate(self._graph.blocks) if b.kind == "pair-relu"]
+        hints = Hints({i: tuple(np.zeros((2, 1, 1, size))) for i, size in pairs}, beyond=True)
+        for h in self._hulls:
+            m, size = len(h.entries), self._graph.blocks[h.block].size
+            vs = hints.slopes.setdefault(h.block, (np.zeros((1, 1, size)),))
+            for j, v in enumerate(vs):
+                v[0, 0, h.entries] = prices[h.row + j * m : h.row + (j + 1) * m]
+        for j, (b, e) in enumerate(self._boxes):
+            t = hints.multipliers.setdefault(b, np.zeros((1, 1, self._graph.blocks[b].size)))
+            t[0, 0, e] = -prices[self._box + j]
+        return hints
 
-
-def _matrix(m: LinearMap) -> csr_array:
-    """The matrix of a map, (n_out, n_in)."""
-    from scipy import sparse
-
-    return sparse.csr_array(m.pull(np.eye(m.n_out)))
+    def _losses(self, prices: Floats, z: Floats) -> dict[int, tuple[NDArray[np.intp], Floats]]:
+        out = {}
+        for h in self._hulls:
+            sources = [v @ z for v in h.sources]
+            if len(sources) == 2:
+                sources[0] = sources[0] + sources[1]
+            lost = np.zeros(len(h.entries))
+            for source, (some, row, relu) in zip(sources, h.relus, strict=True):
+                lost[some] -= prices[row : row + len(some)] * (np.maximum(source[some], 0) - relu @ z)
+            out[h.block] = h.entries, lost
+        return out

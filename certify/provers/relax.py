@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from certify.networks.maps import Floats
 
+# Rounding of bounds, relative.
+ROOM = 1e-12
+
 Interval = tuple[Floats, Floats]
 Mask = NDArray[np.bool_]
 
@@ -45,7 +48,11 @@ def line_intercept(c: Floats, p: Floats, l: Floats, u: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class PairLines:
-    """The default slopes of a pair: lines of relu(x) and relu(y), and of relu(x) - relu(y) in d (low, high)."""
+    """The default slopes of a pair: lines of relu(x) and relu(y), and of relu(x) - relu(y) in d (low, high).
+
+    agree: both signs are known and the same, so that the pair is exact; together: both are open or they differ, where
+    the difference takes its lines in d.
+    """
 
     x: Line
     y: Line
@@ -53,7 +60,7 @@ class PairLines:
     d_high: Floats
     x_on: Mask
     y_on: Mask
-    known: Mask
+    agree: Mask
     together: Mask
     cell: tuple[Interval, Interval, Interval]
 
@@ -61,7 +68,9 @@ class PairLines:
     def of(x: Interval, y: Interval, d: Interval) -> PairLines:
         a, b = Line.of(*x), Line.of(*y)
         low, high = _difference_slopes(*d)
-        return PairLines(a, b, low, high, x[0] >= 0, y[0] >= 0, ~(a.open | b.open), a.open & b.open, (x, y, d))
+        x_on, y_on, known = x[0] >= 0, y[0] >= 0, ~(a.open | b.open)
+        agree = known & (x_on == y_on)
+        return PairLines(a, b, low, high, x_on, y_on, agree, (a.open & b.open) | (known & ~agree), (x, y, d))
 
     @cached_property
     def factors(self) -> Floats:
@@ -179,7 +188,9 @@ def pair_intercept(
 def _sign_cell(sx: int, sy: int, x: Interval, y: Interval, d: Interval) -> tuple[Floats, Floats, Floats, Floats, Mask]:
     lx, ux = (np.maximum(x[0], 0), x[1]) if sx else (x[0], np.minimum(x[1], 0))
     ly, uy = (np.maximum(y[0], 0), y[1]) if sy else (y[0], np.minimum(y[1], 0))
-    return lx, ux, ly, uy, (lx <= ux) & (ly <= uy) & (lx - uy <= d[1]) & (ux - ly >= d[0])
+    # Bounds of x, y and d that meet in one point may miss each other by rounding.
+    room = ROOM * (np.abs(x[0]) + np.abs(x[1]) + np.abs(y[0]) + np.abs(y[1]))
+    return lx, ux, ly, uy, (lx <= ux) & (ly <= uy) & (lx - uy <= d[1] + room) & (ux - ly >= d[0] - room)
 
 
 def _inf(c: Floats, l: Floats, u: Floats) -> Floats:
@@ -208,7 +219,7 @@ class Corners:
         at_x, at_y, at_d = (np.stack(v) for v in zip(*points, strict=True))
 
         def within(v: Floats, bounds: Interval) -> Mask:
-            room = 1e-12 * (np.abs(bounds[0]) + np.abs(bounds[1]))
+            room = ROOM * (np.abs(bounds[0]) + np.abs(bounds[1]))
             return (v >= bounds[0] - room) & (v <= bounds[1] + room)
 
         fits = within(at_x, x) & within(at_y, y) & within(at_d, d)

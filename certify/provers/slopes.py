@@ -22,7 +22,7 @@ from certify.provers.blocks import BlockGraph
 from certify.provers.forward import Bounds, assume, enclose, open_entries, tighten_pair
 from certify.provers.hints import Hints, Tightening
 from certify.provers.linear import FlatHints, meet_at, tighten_set
-from certify.provers.region import Region
+from certify.provers.region import Region, spread
 from certify.provers.sweep import Parameters, Sweep
 
 # Coefficients of all blocks that one group of rows holds.
@@ -31,6 +31,8 @@ GROUP = 1 << 19
 RATE = 0.1
 LAST = 0.05
 HEAT = 0.1
+# Entries narrower than this share of the widest get no larger multipliers.
+NARROW = 1e-6
 # Integers round bounds outward: a sign that floats know by less than this share of the width may be open there.
 NEAR = 2e-3
 
@@ -190,14 +192,20 @@ class _Ascent:
         self._scales = {b: self._scale(b, entries) for b, entries in multiplied.items()}
 
     def _scale(self, b: int, entries: NDArray[np.intp]) -> Floats:
-        """A unit for each entry, zero for none: the rows' size against the block's, so that steps fit."""
-        widths = [float((self._bounds.hi[k] - self._bounds.lo[k]).max()) for k in self._rows]
-        own = float((self._bounds.hi[b] - self._bounds.lo[b]).max())
-        sizes = [float(np.abs(c).max()) for c in self._rows.values()]
-        unit = max(w * s for w, s in zip(widths, sizes, strict=True)) / own if own > 0 else 1.0
-        out = np.zeros(self._graph.blocks[b].size)
-        out[entries] = unit / max(1.0, np.sqrt(len(entries)))
-        return out
+        """A unit for each functional and entry (rows, size), zero for none: what bears as much as the rows are wide.
+
+        A slab between two signs is a thousand times thinner than its block, and its multipliers that much larger.
+        """
+        lo, hi = self._bounds.lo, self._bounds.hi
+        wide = np.zeros(len(self._bounds))
+        for k, c in self._rows.items():
+            wide = np.maximum(wide, (hi[k] - lo[k]).max(axis=1) * float(np.abs(c).max()))
+        own = (hi[b] - lo[b])[:, entries]
+        least = NARROW * own.max(axis=1, initial=0, keepdims=True)
+        unit = wide[:, None] / np.maximum(own, np.where(least > 0, least, 1.0))
+        out = np.zeros(lo[b].shape)
+        out[:, entries] = unit / max(1.0, np.sqrt(len(entries)))
+        return spread(out, self._owner)
 
     def _sweep(self, out: Hints | None = None) -> tuple[Sweep, Floats]:
         heat = HEAT * self._rate

@@ -69,8 +69,8 @@ class _Record:
 class Sweep(Pass):
     """A pass with parameters; missing ones are made in ``parameters``, from ``start`` or as the default slopes.
 
-    scales: for blocks with multipliers, the unit of each entry (size,), zero for none.
-    start: hints to begin from. out: where to write the hints of this pass.
+    scales: for blocks with multipliers, the unit of each entry, (size,) or (rows, size), zero for none.
+    start: hints to begin from, NaN for the default slope. out: where to write the hints of this pass.
     """
 
     def __init__(
@@ -99,9 +99,8 @@ class Sweep(Pass):
             key = ("times", b)
             if key not in self._p:
                 known = None if self._start is None else self._start.multipliers.get(b)
-                self._p[key] = (
-                    np.zeros((len(self.owner), self.graph.blocks[b].size)) if known is None else known / scale
-                )
+                shape = len(self.owner), self.graph.blocks[b].size
+                self._p[key] = np.zeros(shape) if known is None else np.where(scale > 0, known, 0.0) / _whole(scale)
             self._times[b] = t = self._p[key] * scale
             self.multiply(b, t)
             if self._out is not None:
@@ -131,7 +130,8 @@ class Sweep(Pass):
             low = np.broadcast_to(spread(line.low[:, columns], self.owner), some.shape)
             begun = self._started(i)
             if begun is not None:
-                low = np.where(some > 0, np.clip(begun[0][:, columns] / np.where(some > 0, some, 1.0), 0, 1), low)
+                at = _told(begun[0][:, columns] / np.where(some > 0, some, 1.0), low)
+                low = np.where(some > 0, np.clip(at, 0, 1), low)
             self._p[key] = low.copy()
         factor[:, columns] = np.where((some >= 0) & open_, self._p[key], factor[:, columns])
         slope = c * factor
@@ -148,8 +148,8 @@ class Sweep(Pass):
         lines = self.pair_lines(i, b)
         alpha = cd if au is None else au + cd
         beta = -cd if mine is None else mine - cd
-        columns = np.flatnonzero(~lines.known.all(axis=0))
-        # Exact where both signs are known.
+        columns = np.flatnonzero(~lines.agree.all(axis=0))
+        # Exact where both signs are known and agree.
         on_d = alpha * spread(lines.x_on, self.owner)
         on_y = on_d + beta * spread(lines.y_on, self.owner)
         p, t, record = self._open(i, lines, columns, alpha[:, columns], beta[:, columns], here)
@@ -174,7 +174,7 @@ class Sweep(Pass):
         beta: Floats,
         here: NDArray[np.bool_],
     ) -> tuple[Floats, Floats, _Pair]:
-        """The rule at the columns where some sign is open: the slopes P and T, and what the adjoint needs."""
+        """The rule where a sign is open or they differ: the slopes P and T, and what the adjoint needs."""
 
         def near(v: NDArray[S]) -> NDArray[S]:
             return spread(v[:, columns], self.owner)
@@ -186,7 +186,7 @@ class Sweep(Pass):
         )  # fmt: skip
         s = Split.of(alpha, beta, at)
         p, t = s.slopes()
-        live = here[:, columns] & ~near(lines.known)
+        live = here[:, columns] & ~near(lines.agree)
         # A slope on d moves the functional by d's width, one on y by y's: nearly equal networks want them apart.
         wide = np.maximum(x[1] - x[0], y[1] - y[0])
         ratio = np.minimum((d[1] - d[0]) / np.where(wide > 0, wide, 1.0), 1.0)
@@ -194,7 +194,12 @@ class Sweep(Pass):
         m_y = np.where(live, np.abs(alpha + beta) + ratio * m_d, 0.0)
         if ("d", i) not in self._p:
             begun = self._started(i)
-            known = (p, t) if begun is None else tuple(h[:, columns] for h in begun)
+            known = (p, t)
+            if begun is not None:
+                known = _told(begun[0][:, columns], p), _told(begun[1][:, columns], t)
+                if self._start is not None and self._start.beyond:
+                    alone = near(lines.x_on) * alpha
+                    known = known[0] + alone, known[1] + alone + near(lines.y_on) * beta
             for name, default, slope, m in zip("dy", (p, t), known, (m_d, m_y), strict=True):
                 off = np.where(m > 0, (slope - default) / np.where(m > 0, m, 1.0), 0.0)
                 self._p[name, i] = np.clip(off, -MOST, MOST)
@@ -306,3 +311,14 @@ class Sweep(Pass):
         # At zero both ends are subgradients; the trajectory inside its bounds is the one to stay at.
         end = np.where(t > 0, lo, np.where(t < 0, hi, np.clip(value, lo, hi)))
         out["times", i] = (end - value) * self._scales[i]
+
+
+def _whole(scale: Floats) -> Floats:
+    """Units to divide by: 1 for entries without one."""
+    out: Floats = np.where(scale > 0, scale, 1.0)
+    return out
+
+
+def _told(start: Floats, default: Floats) -> Floats:
+    """A start, with defaults where it is not a number."""
+    return np.where(np.isnan(start), default, start)

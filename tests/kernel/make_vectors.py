@@ -105,6 +105,8 @@ def accepts() -> dict[str, Files]:
         "split--three-levels": bundle(plain, depth=3, seed=5),
         "split--signs-of-values": bundle(plain, depth=3, seed=7, signs=1.0),
         "split--an-empty-side-is-closed": empty_side(),
+        "difference--signs-that-differ": signs_that_differ(),
+        "difference--hints-where-signs-differ": signs_that_differ(Style(hints=1.0, seed=2, open_rows=0.0)),
         "backward--rows-with-an-open-sign": bundle(plain, (Style(open_rows=1.0),)),
         "backward--multipliers-in-two-slots": bundle(plain, (Style(multipliers=0.5, slots=2, seed=4),), 2, 9, 0.5),
         "domain--two-balls-within": bundle(Case(F, G, BALLS, pairs=PAIRS)),
@@ -159,6 +161,21 @@ def signed(net, region: Region, lines: list[str]) -> Files:
 def empty_side() -> Files:
     """relu(x + 2) on [-1, 1]: x + 2 <= 0 nowhere, which crossing bounds say."""
     return signed(shifted(), Region("box", (np.array([-1.0]), np.array([1.0]))), ["sign f 1 0", "leaf 0 0", "leaf 0 0"])
+
+
+def signs_that_differ(style: Style | None = None) -> Files:
+    """relu(x) - relu(x + 1/8): where x <= 0 <= x + 1/8 it lies between x - (x + 1/8) and zero, whatever x is."""
+
+    def one(bias: float) -> Network:
+        b = Builder()
+        return b.finish(b.relu(b.linear(b.input(1), Dense(np.ones((1, 1))), np.array([bias]))), (1,), (1,))
+
+    region = Region("box", (np.array([-1.0]), np.array([1.0])))
+    case = Case(one(0.0), one(0.125), region, pairs=((1, 1, None), (2, 2, None)))
+    halves = ["sign g 1 0", "leaf 0 0", "leaf 0 0"]
+    writer = PlanWriter(case)
+    lines = writer.write(style or Style(open_rows=0.0))
+    return assemble(case, [*writer.table.lines, *lines, "part 0", "sign f 1 0", *halves, *halves], writer.table.blobs)
 
 
 def shifted():
@@ -236,6 +253,8 @@ def rejects(a: dict[str, Files]) -> dict[str, Files | bytes]:
         "index-range--sign-entry": edited(base, "proof", "part 0\n", "part 0\nsign f 1 99\n"),
         # Both sides of a true sign need a leaf: the second one is missing here.
         "unexpected-word--half-a-sign": edited(a["split--an-empty-side-is-closed"], "proof", "leaf 0 0\n", ""),
+        # The best bound is an eighth; both signs alone would say nine eighths.
+        "bound-too-high--signs-that-differ": with_threshold(a["difference--signs-that-differ"], Fraction(1, 9)),
         # The side that has points cannot be closed by the empty one's bounds.
         "bound-too-high--the-other-side-of-a-sign": with_threshold(a["split--an-empty-side-is-closed"], Fraction(2)),
         "hint--slopes-with-open-rows": edited(

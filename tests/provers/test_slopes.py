@@ -1,12 +1,14 @@
 """Optimised slopes: gradients, replay, never worse than the default, and as good as the linear program."""
 
+import itertools
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pairs import near_pair, pairs, points_in, regions, some_rows, values_at
 
 from certify.provers.linear import bound_blocks, lower, output_rows
-from certify.provers.linear_program import Relaxation
+from certify.provers.linear_program import LinearProgram
 from certify.provers.region import Region
 from certify.provers.slopes import optimise, optimise_bounds
 from certify.provers.sweep import Sweep
@@ -95,11 +97,11 @@ def test_slopes_come_within_one_percent_of_the_linear_program():
     rows = difference_rows(graph)
     default = lower(graph, bounds, rows)
     values, _ = optimise(graph, bounds, rows, iterations=300)
-    exact = Relaxation(graph, bounds).solve(rows)
-    room = 1e-6 * np.abs(exact.optima)
-    assert (values <= exact.optima + room).all()
-    assert (values >= exact.optima - 0.01 * np.abs(exact.optima)).all()
-    assert (default < exact.optima - 0.02 * np.abs(exact.optima)).any()
+    program = LinearProgram(graph, bounds)
+    exact = np.array([[program.solve(rows, k).optimum for k in range(values.shape[1])]])
+    assert (values <= exact + 1e-6 * np.abs(exact)).all()
+    assert (values >= exact - 0.01 * np.abs(exact)).all()
+    assert (default < exact - 0.02 * np.abs(exact)).any()
 
 
 def test_duals_of_the_linear_program_replay_to_its_optimum_with_boxes_too():
@@ -113,14 +115,81 @@ def test_duals_of_the_linear_program_replay_to_its_optimum_with_boxes_too():
     # With both signs known the pair's own slopes say no more of them.
     bounds = bound_blocks(graph, region, signs=[(0, b, j, 1) for b in both])
     rows = difference_rows(graph)
-    loose, tight = (Relaxation(graph, bounds, boxes).solve(rows) for boxes in ((), both))
-    for s in (loose, tight):
-        np.testing.assert_allclose(s.values, s.optima, rtol=1e-6, atol=1e-9)
-        np.testing.assert_allclose(lower(graph, bounds, rows, hints=s.hints), s.values, rtol=1e-9, atol=1e-12)
-        assert ((s.points >= -0.5 - 1e-9) & (s.points <= 0.5 + 1e-9)).all()
-    assert (tight.optima > loose.optima + 1e-6).any()
+    loose, tight = [], []
+    for found, boxes in ((loose, []), (tight, [(b, j) for b in both])):
+        program = LinearProgram(graph, bounds, boxes)
+        for k in range(len(next(iter(rows.values())))):
+            s = program.solve(rows, k)
+            one = {b: c[k : k + 1] for b, c in rows.items()}
+            on = {b: [j] for b, _ in boxes}
+            value, hints = optimise(graph, bounds, one, iterations=0, start=s.hints, multipliers_on=on)
+            np.testing.assert_allclose(value[0, 0], s.optimum, rtol=1e-6, atol=1e-9)
+            np.testing.assert_allclose(lower(graph, bounds, one, hints=hints), value, rtol=1e-9, atol=1e-12)
+            assert ((s.point >= -0.5) & (s.point <= 0.5)).all()
+            found.append(s.optimum)
+    loose, tight = np.array(loose), np.array(tight)
+    assert (tight > loose + 1e-6).any() and (tight > loose - 1e-9).all()
     ours, _ = optimise(graph, bounds, rows, iterations=300, multipliers_on={b: [j] for b in both})
-    assert (ours > loose.optima + 1e-6).any() and (ours <= tight.optima + 1e-6).all()
+    assert (ours > loose + 1e-6).any() and (ours <= tight + 1e-6).all()
+
+
+def test_hulls_lose_something_where_the_program_is_not_exact_and_nothing_where_it_is():
+    rng = np.random.default_rng(6)
+    graph = near_pair(rng, widths=(4, 10, 10, 3))
+    rows = difference_rows(graph)
+    for radius in (0.5, 1e-4):
+        program = LinearProgram(graph, bound_blocks(graph, Region.of([-radius] * 4, [radius] * 4)))
+        for k in range(len(next(iter(rows.values())))):
+            s = program.solve(rows, k)
+            at = sum(float(c[k] @ true_value(graph, b, s.point[None])) for b, c in rows.items())
+            lost = np.concatenate([np.zeros(1), *(v for _, v in s.losses.values())])
+            assert (lost >= -1e-9).all()
+            assert (lost.sum() > 1e-6) == (at > s.optimum + 1e-6)
+
+
+def true_value(graph, b, x):
+    """A block's value at inputs x (1, n)."""
+    values = []
+    for block in graph.blocks:
+        if block.kind == "input":
+            values.append(x)
+        elif block.is_pair:
+            values.append(values[block.fine] - values[block.coarse])
+        elif block.kind == "relu":
+            values.append(np.maximum(values[block.source], 0))
+        else:
+            bias = 0 if block.bias is None else block.bias
+            values.append(sum(p.scalar * p.map.apply(values[p.source]) for p in block.pieces) + bias)
+    return values[b][0]
+
+
+def test_a_region_that_assumed_signs_empty_has_a_bound_below_any_other():
+    rng = np.random.default_rng(11)
+    graph = near_pair(rng)
+    region = Region.of([-0.5] * 4, [0.5] * 4)
+    inner = next(b for b in graph.blocks if b.kind == "pair-affine")
+    rows = difference_rows(graph)
+    plain = bound_blocks(graph, region)
+    every = range(graph.blocks[inner.fine].size)
+    # No input has these signs of f's first layer, though each alone is possible.
+    x = rng.uniform(-0.5, 0.5, (20_000, 4))
+    first = graph.blocks[inner.fine]
+    z = first.pieces[0].map.apply(x) + (0 if first.bias is None else first.bias)
+    open_ = [e for e in every if plain.lo[inner.fine][0, e] < -0.01 and plain.hi[inner.fine][0, e] > 0.01]
+    seen = {tuple(v) for v in (z[:, open_] > 0)}
+    missing = next(s for s in itertools.product((False, True), repeat=len(open_)) if not near_any(s, seen))
+    signs = [(0, inner.fine, e, 1 if on else -1) for e, on in zip(open_, missing, strict=True)]
+    bounds = bound_blocks(graph, region, signs=signs)
+    assert not bounds.empty[0]
+    solved = LinearProgram(graph, bounds, [(b, e) for _, b, e, _ in signs]).solve(rows, 0)
+    one = {b: c[:1] for b, c in rows.items()}
+    value, _ = optimise(graph, bounds, one, iterations=0, start=solved.hints, multipliers_on={inner.fine: open_})
+    assert value[0, 0] > 1.0 > lower(graph, plain, one)[0, 0]
+
+
+def near_any(signs, seen):
+    """Whether sampled sign patterns differ from this one in at most one place."""
+    return any(sum(a != b for a, b in zip(signs, other, strict=True)) <= 1 for other in seen)
 
 
 def test_a_start_is_continued_from():

@@ -151,7 +151,7 @@ def push_relu_pair(state, b) -> None:
         (bounds.lo[block.inner], bounds.hi[block.inner]),
     ]
     hint = state.hint(b)
-    on_x, on_d, on_y, some = _known_slopes(state, au, cd << delta, cd, mine, boxes, here)
+    on_x, on_d, on_y, some = _known_slopes(state, au, cd, mine, boxes, here)
     if len(some[0]):
         leaf = a.owned(some, state.owner)
         x, y, d = ((l.at(leaf), u.at(leaf)) for l, u in boxes)
@@ -176,25 +176,20 @@ def push_relu_pair(state, b) -> None:
 _NO_CELL = "no sign cell is possible"
 
 
-def _known_slopes(state, au, shifted, cd, mine, boxes, here):
-    """(coefficients on x, on d, on y, the other places): exact where both signs are known."""
+def _known_slopes(state, au, cd, mine, boxes, here):
+    """(coefficients on x, on d, on y, the other places): exact where both signs are known and agree."""
     a = state.a
     (lx, ux), (ly, uy), _ = boxes
-    x_on, y_on = lx >= 0, ly >= 0
-    known = (x_on | ((ux <= 0) & (lx < 0))) & (y_on | ((uy <= 0) & (ly < 0)))
-    both, only_x, only_y = (a.spread(m, state.owner) for m in (x_on & y_on, x_on & ~y_on, y_on & ~x_on))
-    on_d = a.where(both, cd, 0)
-    on_x = a.where(both, au, a.where(only_x, au + shifted, 0))
-    on_y = a.where(both, mine, a.where(only_y, mine - shifted, 0))
+    both, none = (lx >= 0) & (ly >= 0), (lx < 0) & (ux <= 0) & (ly < 0) & (uy <= 0)
+    on = a.spread(both, state.owner)
+    on_d, on_x, on_y = a.where(on, cd, 0), a.where(on, au, 0), a.where(on, mine, 0)
     # The slopes on d and y of the other places are set by the rule; x is written through d and y there.
-    some = a.places(a.spread(~known, state.owner) & here, au.shape)
-    if not len(some[0]):
-        return on_x, on_d, on_y, some
-    return on_x.set(some, a.zeros(len(some[0]))), on_d, on_y, some
+    some = a.places(a.spread(~(both | none), state.owner) & here, au.shape)
+    return on_x, on_d, on_y, some
 
 
 def _default_slopes(a, alpha, beta, x, y, d, delta):
-    """(slopes on d, on y) of the closed form, entry by entry."""
+    """(slopes on d, on y) of the closed form, entry by entry, where the signs are not known to agree."""
     (lx, ux), (ly, uy), (ld, ud) = x, y, d
     opposite = ((alpha > 0) & (beta < 0)) | ((alpha < 0) & (beta > 0))
     smaller = a.minimum(a.maximum(alpha, -alpha), a.maximum(beta, -beta))
@@ -204,7 +199,9 @@ def _default_slopes(a, alpha, beta, x, y, d, delta):
     d_low, d_high = _difference_slopes(a, ld, ud)
     p = a.where(rest_x >= 0, rest_x * x_low, rest_x * x_high) >> SLOPE_BITS
     q = a.where(rest_y >= 0, rest_y * y_low, rest_y * y_high) >> SLOPE_BITS
-    together = (lx < 0) & (ux > 0) & (ly < 0) & (uy > 0)
+    open_x, open_y = (lx < 0) & (ux > 0), (ly < 0) & (uy > 0)
+    # Both open, or both known and different.
+    together = (open_x & open_y) | ~(open_x | open_y)
     p_joint = a.where(joint >= 0, joint * x_low, joint * x_high) >> SLOPE_BITS
     q_joint = a.where(joint <= 0, -joint * y_low, -joint * y_high) >> SLOPE_BITS
     pair = a.where(joint >= 0, joint * d_low, joint * d_high) >> SLOPE_BITS
@@ -223,7 +220,7 @@ def _line_slopes(a, l, u):
 
 
 def _difference_slopes(a, ld, ud):
-    """(lower, upper) slopes in d of relu(x) - relu(y) when both signs are open."""
+    """(lower, upper) slopes in d of relu(x) - relu(y) when both signs are open, or differ."""
     crossing = (ld < 0) & (ud > 0)
     width = a.where(crossing, ud - ld, 1)
     low = a.quotient((-ld).positive_part() << SLOPE_BITS, width)
