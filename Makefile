@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: demo test lint campaign bench clean
+.PHONY: demo test lint campaign bench bench-quick clean
 
 demo: $(STAMP)
 	$(BIN)/certify demo
@@ -17,8 +17,14 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check certify tests
 	$(BIN)/mypy
 
+# The whole run takes most of an hour and rewrites the tables of specs/benchmarks.md; its peers are optional.
 bench: $(STAMP)
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -s
+	$(BIN)/python -m tests.benchmarks.run --out specs/benchmarks.md --solvers 60 --acas 60
+
+bench-quick: $(STAMP)
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -s
+	$(BIN)/python -m tests.benchmarks.run --cases "S p20 0.05"
 
 campaign: $(STAMP)
 	$(BIN)/python -m pytest tests -m long -n 2

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +15,31 @@ from certify.networks.maps import Floats
 from tests.benchmarks.cases import Layers
 
 PEERS = Path(os.environ.get("CERTIFY_PEERS", Path.home() / ".cache" / "certify-peers"))
-ITERATIONS = 20
+ITERATIONS = (20, 100)
+CROWNS = ("CROWN", *(f"alpha-CROWN {k}" for k in ITERATIONS))
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def available() -> str | None:
-    """Why auto_LiRPA cannot be asked, or None."""
+@dataclass(frozen=True)
+class Peer:
+    """What a peer said: an upper bound of |f - g| and its CPU seconds, or why there is none."""
+
+    upper: float = np.inf
+    seconds: float = np.nan
+    failed: str | None = None
+
+
+def available(module: str = "auto_LiRPA") -> str | None:
+    """Why a module of the peers' cannot be asked, or None."""
     python = PEERS / "bin/python"
     if not python.exists():
         return f"no peers in {PEERS}; sh tests/benchmarks/install_peers.sh"
-    said = subprocess.run([str(python), "-c", "import auto_LiRPA"], capture_output=True, text=True)
-    return None if said.returncode == 0 else (said.stderr.strip().splitlines() or ["auto_LiRPA fails"])[-1]
+    said = subprocess.run([str(python), "-c", f"import {module}"], capture_output=True, text=True)
+    return None if said.returncode == 0 else (said.stderr.strip().splitlines() or [f"{module} fails"])[-1]
 
 
-def crown(f: Layers, g: Layers, lo: Floats, hi: Floats, seconds: float = 600.0) -> dict[str, dict[str, float]]:
-    """{"CROWN": {"upper", "seconds"}, "alpha-CROWN": ...} of auto_LiRPA on f - g, or {} when it fails."""
+def crown(f: Layers, g: Layers, lo: Floats, hi: Floats, seconds: float = 600.0) -> dict[str, Peer]:
+    """What auto_LiRPA's CROWN and alpha-CROWN say of f - g over a box."""
     arrays = {"lo": lo, "hi": hi}
     for name, layers in (("f", f), ("g", g)):
         for k, (W, b) in enumerate(layers):
@@ -35,18 +47,13 @@ def crown(f: Layers, g: Layers, lo: Floats, hi: Floats, seconds: float = 600.0) 
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "case.npz"
         np.savez(path, **arrays)
-        command = [
-            str(PEERS / "bin/python"),
-            str(Path(__file__).with_name("peer_crown.py")),
-            str(path),
-            str(ITERATIONS),
-        ]
+        script = Path(__file__).with_name("peer_crown.py")
+        command = [str(PEERS / "bin/python"), str(script), str(path), *map(str, ITERATIONS)]
         try:
-            said = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+            said = subprocess.run(command, capture_output=True, text=True, timeout=seconds, env=os.environ | ONE_THREAD)
         except subprocess.TimeoutExpired:
-            return {}
+            return dict.fromkeys(CROWNS, Peer(failed=f"not done in {seconds:.0f} s"))
     if said.returncode != 0:
-        print((said.stderr.strip().splitlines() or ["?"])[-1])
-        return {}
-    found: dict[str, dict[str, float]] = json.loads(said.stdout.strip().splitlines()[-1])
-    return found
+        reason = (said.stderr.strip().splitlines() or [f"exit {said.returncode}"])[-1]
+        return dict.fromkeys(CROWNS, Peer(failed=reason[:60]))
+    return {name: Peer(**found) for name, found in json.loads(said.stdout.strip().splitlines()[-1]).items()}

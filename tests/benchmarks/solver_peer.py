@@ -101,6 +101,10 @@ else:
         try:
             said = subprocess.run(["csdp", "problem.dat-s", "out.sol"], capture_output=True, text=True, timeout=seconds)
             status = f"exit {said.returncode}"
+            if said.returncode < 0:
+                import signal
+
+                status = signal.Signals(-said.returncode).name
             with open("out.sol") as f:
                 y = np.array(f.readline().split(), dtype=float)
         except subprocess.TimeoutExpired:

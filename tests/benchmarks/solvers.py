@@ -2,15 +2,18 @@
 
     python -m tests.benchmarks.solvers [SECONDS]
 
-Everyone gets the same facts, coordinates and objective, with one thread, and as long as SECONDS (default 120). What
-counts is the bound that follows from multipliers clamped to their signs: what a solver calls optimal is not yet one.
-The peers' Python (install_peers.sh) has the solvers; an instance travels as plain arrays.
+Everyone gets the same facts, coordinates and objective, with one thread, as long as SECONDS (default 120), and MEMORY
+bytes of address space. What counts is the bound that follows from multipliers clamped to their signs: what a solver
+calls optimal is not yet one. Ours runs at the gap of a search and at that of the others. The peers' Python
+(install_peers.sh) has the solvers; an instance travels as plain arrays.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,10 +26,13 @@ from certify.provers.interior_point import Facts, solve
 from certify.provers.problem import Problem
 from certify.provers.semidefinite import Relaxation
 from tests.benchmarks.cases import CASES, Case
-from tests.benchmarks.peers import PEERS
+from tests.benchmarks.peers import ONE_THREAD, PEERS
+from tests.benchmarks.tables import table as markdown
 
 INSTANCES = ("digits S p20 0.05", "digits S p20 0.1", "digits S svd 0.1", "digits M p20 0.05")
 SOLVERS = ("clarabel", "scs", "sdpa", "csdp")
+GAPS = (1e-3, 1e-7)
+MEMORY = 8 << 30
 
 
 def instance(case: Case) -> tuple[Facts, np.ndarray]:
@@ -58,49 +64,61 @@ def proved(facts: Facts, objective: np.ndarray, mu: np.ndarray, m: np.ndarray) -
 
 def table(seconds: float = 120.0) -> list[str]:
     """Lines of a Markdown table."""
-    lines = [
-        "| instance | coordinates, facts | ours | " + " | ".join(SOLVERS) + " |",
-        "|---" * (3 + len(SOLVERS)) + "|",
-    ]
+    rows = []
     for case in CASES:
-        if case.name not in INSTANCES:
-            continue
-        facts, objective = instance(case)
-        started = time.process_time()
-        own = solve(facts, objective, gap=1e-3)
-        cells = [f"{own.bound:.5g} in {time.process_time() - started:.2g} s"]
-        cells += [_cell(facts, objective, name, seconds) for name in SOLVERS]
-        lines.append(f"| {case.name} | {facts.n}, {len(facts.p)} | " + " | ".join(cells) + " |")
-        print(lines[-1], flush=True)
-    return lines
+        if case.name in INSTANCES:
+            facts, objective = instance(case)
+            cells = [case.name, f"{facts.n}, {len(facts.p)}", *(_own(facts, objective, gap) for gap in GAPS)]
+            rows.append([*cells, *(_cell(facts, objective, name, seconds) for name in SOLVERS)])
+            print(*rows[-1], sep=" | ", flush=True)
+    return markdown(["instance", "coordinates, facts", *(f"ours, gap {gap:g}" for gap in GAPS), *SOLVERS], rows)
+
+
+def _own(facts: Facts, objective: np.ndarray, gap: float) -> str:
+    """Our bound by the same measure as the others'."""
+    started = time.process_time()
+    own = solve(facts, objective, gap=gap)
+    spent = time.process_time() - started
+    found = proved(facts, objective, own.ranges, own.multipliers)
+    return f"{found:.6g} in {spent:.2g} s ({own.iterations} steps)"
+
+
+def _limit() -> None:
+    """What a solver may have; run between fork and exec."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def _ended(code: int, said: str) -> str:
+    """Why a process failed, short: the signal that ended it, or its last word."""
+    last = (said.strip().splitlines() or [""])[-1][:60]
+    if "memory" in said.lower() or "bad_alloc" in said:
+        last = f"out of {MEMORY >> 30} GB"
+    name = signal.Signals(-code).name if code < 0 else f"exit {code}"
+    return f"{name}: {last}" if last else name
 
 
 def _cell(facts: Facts, objective: np.ndarray, name: str, seconds: float) -> str:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "instance.npz"
         np.savez(path, vectors=facts.vectors, p=facts.p, r=facts.r, free=facts.free, objective=objective)
-        env = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        command = [
-            str(PEERS / "bin/python"),
-            str(Path(__file__).with_name("solver_peer.py")),
-            name,
-            str(path),
-            str(seconds),
-        ]
+        script = Path(__file__).with_name("solver_peer.py")
+        command = [str(PEERS / "bin/python"), str(script), name, str(path), str(seconds)]
         try:
-            said = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, env=env, cwd=place)
+            said = subprocess.run(
+                command, capture_output=True, text=True, timeout=seconds + 30, env=os.environ | ONE_THREAD, cwd=place,
+                preexec_fn=_limit,
+            )  # fmt: skip
         except subprocess.TimeoutExpired:
             return f"none in {seconds:.0f} s"
         if said.returncode != 0:
-            reason = (said.stderr.strip().splitlines() or ["?"])[-1]
-            return f"failed ({reason[:40]})"
+            return f"failed ({_ended(said.returncode, said.stderr)})"
         told = json.loads(said.stdout.strip().splitlines()[-1])
     if told["multipliers"] is None:
         return f"none in {told['seconds']:.0f} s ({told['status']})"
     y = np.array(told["multipliers"])
     n = facts.n
     found = proved(facts, objective, y[1:n], y[n:])
-    return f"{found:.5g} in {told['seconds']:.2g} s ({told['status']})"
+    return f"{found:.6g} in {told['seconds']:.2g} s ({told['status']})"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,109 @@
+"""ACAS Xu properties 1-4 on five networks: our command against nnenum's, each a fresh process with one thread.
+
+    python -m tests.benchmarks.acas [SECONDS]
+
+CPU seconds of whole commands, start-up included, and of the decision alone as each tool tells it (wall time of one
+process). Ours includes certificates and their check by the kernel; nnenum writes none. nnenum answers in float64.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks import peers
+from tests.benchmarks.cases import DATA
+
+NETWORKS = ("1_1", "1_9", "2_1", "3_3", "4_5")
+PROPERTIES = (1, 2, 3, 4)
+WORDS = {"SAFE": "proved", "UNSAFE": "refuted", "proved": "proved", "refuted": "refuted"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """An answer, CPU seconds of the command, and the tool's own seconds for the decision."""
+
+    answer: str
+    cpu: float
+    told: float
+
+
+def _run(command: list[str], seconds: float) -> tuple[str, float]:
+    """What a command printed, and its CPU seconds with all its processes."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    try:
+        said = subprocess.run(
+            command, capture_output=True, text=True, timeout=2 * seconds + 30, env=os.environ | peers.ONE_THREAD
+        ).stdout
+    except subprocess.TimeoutExpired:
+        said = ""
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return said, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def ours(onnx: str, vnnlib: str, seconds: float) -> Run:
+    """``certify prove``, serial."""
+    said, spent = _run(
+        [str(Path(sys.executable).with_name("certify")), "prove", "--onnx", onnx, "--vnnlib", vnnlib,
+         "--budget", f"{seconds:g}s", "--executor", "serial", "--jobs", "1", "--json"], seconds,
+    )  # fmt: skip
+    if not said:
+        return Run("none", spent, float("nan"))
+    found = json.loads(said)
+    told = sum(sum(c["seconds"].values()) for c in found["claims"])
+    return Run(WORDS.get(found["status"], found["status"]), spent, told)
+
+
+def nnenum(onnx: str, vnnlib: str, seconds: float) -> Run:
+    """nnenum with one process and its own settings."""
+    said, spent = _run(
+        [str(peers.PEERS / "bin/python"), "-m", "nnenum.nnenum", onnx, vnnlib, f"{seconds:g}", os.devnull, "1"], seconds
+    )
+    answers = re.findall(r"Result: network (?:is|seems) (\w+)", said)
+    told = sum(float(t) for t in re.findall(r"^Runtime: ([\d.]+) sec", said, flags=re.MULTILINE))
+    # Of several boxes the last one decides: it stops at the first that is not safe.
+    return Run(WORDS.get(answers[-1], answers[-1]) if answers else "none", spent, told)
+
+
+def table(seconds: float = 60.0) -> list[str]:
+    """Lines of Markdown: the twenty instances, and the medians."""
+    missing = peers.available("nnenum")
+    head = (
+        "| network, property | ours | CPU, whole command | search + check | nnenum | CPU, whole command | its runtime |"
+    )
+    lines = [head, "|---" * 7 + "|"]
+    pairs = []
+    for net in NETWORKS:
+        for k in PROPERTIES:
+            files = str(DATA / f"acasxu/ACASXU_run2a_{net}_batch_2000.onnx"), str(DATA / f"acasxu/prop_{k}.vnnlib")
+            a = ours(*files, seconds)
+            cells = [f"{net}, {k}", a.answer, f"{a.cpu:.2f} s", f"{a.told:.2f} s"]
+            if missing is None:
+                b = nnenum(*files, seconds)
+                pairs.append((a, b))
+                cells += [b.answer, f"{b.cpu:.2f} s", f"{b.told:.2f} s"]
+            else:
+                cells += ["not asked", "-", "-"]
+            lines.append("| " + " | ".join(cells) + " |")
+            print(lines[-1], flush=True)
+    if missing is not None:
+        return [*lines, "", f"nnenum is missing: {missing}"]
+    whole, told = (statistics.median([r(a) / r(b) for a, b in pairs]) for r in (lambda r: r.cpu, lambda r: r.told))
+    return [
+        *lines, "",
+        f"Median of ours / nnenum: {whole:.2f} for whole commands, {told:.2f} for search + check against its runtime. "
+        f"Decided: {sum(a.answer in WORDS.values() for a, _ in pairs)} and "
+        f"{sum(b.answer in WORDS.values() for _, b in pairs)} of {len(pairs)}; the same answer: "
+        f"{sum(a.answer == b.answer for a, b in pairs)}.",
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    print("\n".join(table(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0)))
