@@ -73,7 +73,18 @@ class Cut:
     above: Tree
 
 
-Tree = Leaf | Cut
+@dataclass(frozen=True)
+class SignCut:
+    """Entry ``entry`` of a node of network ``net`` is at most zero on ``below``, at least zero on ``above``."""
+
+    net: str
+    node: int
+    entry: int
+    below: Tree
+    above: Tree
+
+
+Tree = Leaf | Cut | SignCut
 
 
 def choose_scales(
@@ -190,12 +201,16 @@ def tree_lines(tree: Tree) -> list[str]:
         if isinstance(node, Leaf):
             out.append(f"leaf {node.plan} {node.slot}")
             continue
-        scale = node.at.denominator.bit_length() - 1
-        if node.at.denominator != 1 << scale:
-            raise ValueError(f"a cut at {node.at} is not dyadic")
-        out.append(f"split {node.coordinate} {node.at.numerator} {scale}")
+        out.append(f"sign {node.net} {node.node} {node.entry}" if isinstance(node, SignCut) else _split_line(node))
         stack += [node.above, node.below]
     return out
+
+
+def _split_line(cut: Cut) -> str:
+    scale = cut.at.denominator.bit_length() - 1
+    if cut.at.denominator != 1 << scale:
+        raise ValueError(f"a cut at {cut.at} is not dyadic")
+    return f"split {cut.coordinate} {cut.at.numerator} {scale}"
 
 
 def claim_files(claim: Claim) -> dict[str, bytes]:

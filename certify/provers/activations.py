@@ -3,18 +3,21 @@
 The row that a cell's bound hangs on is bounded by the linear program over the pairs' hulls, with prices of the assumed
 signs; other rows keep what was found above them until they are the ones. A pair of neurons is cut into its four sign
 cells: where the signs agree the pair is exact, and where they differ the cell is a thin slab, often empty. What is cut
-is where the program loses most at its solution, the first few tried out.
+is where the program loses most at its solution: trying out a second cut was measured to gain less than the cells that
+could be cut meanwhile.
 
-Sources: Bunel et al. 2020 (arXiv 1909.06588) for branching on activations; De Palma et al. 2021 (arXiv 2104.06718) for
-trying out the best few; the prices are the multipliers of Wang et al. 2021 (arXiv 2103.06624).
+Sources: Bunel et al. 2020 (arXiv 1909.06588) for branching on activations; the prices are the multipliers of Wang et
+al. 2021 (arXiv 2103.06624).
 """
 
 from __future__ import annotations
 
 import heapq
 import math
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +25,7 @@ import numpy as np
 from certify.networks.maps import Floats
 from certify.provers.forward import Bounds
 from certify.provers.hints import Hints
+from certify.provers.linear import lower
 from certify.provers.linear_program import LinearProgram
 from certify.provers.problem import Problem
 from certify.provers.region import Region
@@ -32,8 +36,10 @@ Sign = tuple[int, int, int]
 # What is cut: one (block, entry), or the two of a pair.
 Cut = tuple[tuple[int, int], ...]
 
-# Cuts that are tried out for each cell.
-TRIED = 1
+# Losses of a cell that are kept: the largest of which some sign is open are cut.
+LOSSES = 8
+# Leaves whose rows are bounded together.
+TOGETHER = 32
 
 
 @dataclass(eq=False)
@@ -78,7 +84,8 @@ class Activations:
         values, hints = optimise(self._graph, bounds, self._rows, iterations=20)
         each = [hints.take(rows=k) for k in range(values.shape[1])]
         self.root = Cell((), -values[0], self._quantity(-values[0]), each)
-        self._settle(self.root, bounds)
+        # Open neurons, a pair counting once.
+        self.open = LinearProgram(self._graph, bounds).open
         self.leaves = 1
 
     def _quantity(self, uppers: Floats) -> float:
@@ -91,22 +98,27 @@ class Activations:
         signs = np.array([(k, *s) for k, c in enumerate(cells) for s in c], dtype=np.intp).reshape(-1, 4)
         return self._problem.bounds(Region.join([self._region] * len(cells)), signs)
 
-    def _below(self, parent: Cell, signs: tuple[Sign, ...], bounds: Bounds, all_rows: bool) -> Cell:
-        """A cell below its parent, its binding rows solved: all of them, or only the parent's."""
+    def _below(self, parent: Cell, signs: tuple[Sign, ...], bounds: Bounds, enough: float) -> Cell:
+        """A cell below its parent, its binding rows solved."""
         cell = Cell(signs, parent.uppers.copy(), parent.upper, list(parent.hints))
         if bounds.empty[0]:
             cell.uppers[:] = cell.upper = -math.inf
-            return cell
-        self._settle(cell, bounds, None if all_rows else int(self._problem.binding(parent.uppers[None])[0]))
+        elif cell.upper > enough:
+            self._settle(cell, bounds, enough)
         return cell
 
-    def _settle(self, cell: Cell, bounds: Bounds, only: int | None = None) -> None:
-        """Solve the binding row until it is one that was solved, or the bound is good enough."""
+    def _settled(self, cell: Cell) -> bool:
+        """Whether the row that the bound hangs on was solved in this cell."""
+        return self._binding(cell) in cell.solved
+
+    def _binding(self, cell: Cell) -> int:
+        return int(self._problem.binding(cell.uppers[None])[0])
+
+    def _settle(self, cell: Cell, bounds: Bounds, enough: float) -> None:
+        """Solve the binding row, once at least, until it is one that was solved or the bound is good enough."""
         program = None
-        while cell.upper > self.goal:
-            k = int(self._problem.binding(cell.uppers[None])[0])
-            if k in cell.solved or (only is not None and k != only):
-                return
+        while not self._settled(cell) and (program is None or cell.upper > enough):
+            k = self._binding(cell)
             if program is None:
                 program = LinearProgram(self._graph, bounds, [(b, e) for b, e, _ in cell.signs])
             found = program.solve(self._rows, k)
@@ -115,20 +127,19 @@ class Activations:
                 self._graph, bounds, one, iterations=0, start=found.hints, multipliers_on=_entries(cell.signs)
             )
             cell.solved.add(k)
-            if -values[0, 0] < cell.uppers[k] or not cell.signs:
+            if -values[0, 0] < cell.uppers[k]:
                 cell.uppers[k], cell.hints[k] = -values[0, 0], hints
             cell.upper = self._quantity(cell.uppers)
             cell.point = found.point
             scored = [
                 (float(v), b, int(e)) for b, (es, vs) in found.losses.items() for e, v in zip(es, vs, strict=True)
             ]
-            cell.losses = sorted(scored, reverse=True)[: 4 * TRIED]
+            cell.losses = sorted(scored, reverse=True)[:LOSSES]
 
     # ---- where to cut
 
-    def _cuts(self, cell: Cell, bounds: Bounds) -> list[Cut]:
+    def _cut(self, cell: Cell, bounds: Bounds) -> Cut | None:
         """The open signs where the binding row loses most."""
-        out = []
         for _, i, e in cell.losses:
             b = self._graph.blocks[i]
             at = [(b.source, e)]
@@ -137,46 +148,91 @@ class Activations:
                 at = [(inner.fine, e), (inner.coarse, e if b.sigma is None else int(b.sigma[e]))]
             cut = tuple((s, j) for s, j in at if bounds.lo[s][0, j] < 0 < bounds.hi[s][0, j])
             if cut:
-                out.append(cut)
-        return out[:TRIED]
+                return cut
+        return None
 
-    def _split(self, cell: Cell) -> bool:
-        """Cut a cell at the best of a few cuts; False when nothing is open."""
-        cuts = self._cuts(cell, self.bounds([cell.signs]))
-        best: tuple[float, Cut, list[Cell], list[Bounds]] | None = None
-        for cut in cuts:
-            signs = [(*cell.signs, *((b, e, s) for (b, e), s in zip(cut, ss, strict=True))) for ss in sides(cut)]
-            together = self.bounds(signs)
-            each = [together.take(slice(k, k + 1)) for k in range(len(signs))]
-            children = [self._below(cell, s, b, len(cuts) == 1) for s, b in zip(signs, each, strict=True)]
-            score = float(np.mean([max(c.upper, self.goal) for c in children]))
-            if best is None or score < best[0]:
-                best = score, cut, children, each
-        if best is None:
+    def _split(self, cell: Cell, enough: float, pool: Executor) -> bool:
+        """Cut a cell; False when nothing is open."""
+        cut = self._cut(cell, self.bounds([cell.signs]))
+        if cut is None:
             return False
-        _, cell.cut, cell.children, each = best
-        for child, bounds in zip(cell.children, each, strict=True):
-            self._settle(child, bounds)
+        signs = [(*cell.signs, *((b, e, s) for (b, e), s in zip(cut, ss, strict=True))) for ss in sides(cut)]
+        together = self.bounds(signs)
+        each = [together.take(slice(k, k + 1)) for k in range(len(signs))]
+        cell.cut = cut
+        cell.children = list(pool.map(lambda s, b: self._below(cell, s, b, enough), signs, each))
         return True
 
     # ---- the tree
 
-    def grow(self, deadline: float, most: int = 4_000, progress: Callable[[int, float], None] | None = None) -> float:
+    def grow(self, deadline: float, most: int = 4_000) -> float:
         """Cut the worst cells until all are at most the goal or time is up; returns the largest bound."""
-        order = 0
-        heap = [(-self.root.upper, 0, self.root)]
-        while -heap[0][0] > self.goal and time.perf_counter() < deadline and self.leaves < most:
-            cell = heap[0][2]
-            if not self._split(cell):
-                break
-            heapq.heappop(heap)
-            for c in cell.children:
-                order += 1
-                heapq.heappush(heap, (-c.upper, order, c))
-            self.leaves += len(cell.children) - 1
-            if progress is not None:
-                progress(self.leaves, -heap[0][0])
+        heap = [(-c.upper, k, c) for k, c in enumerate(self.root.leaves())]
+        order = len(heap)
+        heapq.heapify(heap)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            while -heap[0][0] > self.goal and time.perf_counter() < deadline and self.leaves < most:
+                cell = heapq.heappop(heap)[2]
+                # What is below the next one needs no more work before that.
+                enough = max(self.goal, -heap[0][0] if heap else -math.inf)
+                if not self._settled(cell):
+                    self._settle(cell, self.bounds([cell.signs]), enough)
+                    children = [cell]
+                elif self._split(cell, enough, pool):
+                    children = cell.children
+                    self.leaves += len(children) - 1
+                else:
+                    heapq.heappush(heap, (-cell.upper, order, cell))
+                    break
+                for c in children:
+                    order += 1
+                    heapq.heappush(heap, (-c.upper, order, c))
         return -heap[0][0]
+
+    def finish(self, deadline: float) -> float:
+        """Bound all rows of all leaves as their hints do, or better; returns the largest bound of a leaf.
+
+        Rows that no program of a leaf bounded have hints from above, whose slopes a leaf without some open sign may
+        not use: default slopes may be better, and a program is, while time remains.
+        """
+        leaves = list(self.root.leaves())
+        aim = max(self.goal, *(c.upper for c in leaves))
+        for k in range(0, len(leaves), TOGETHER):
+            some = leaves[k : k + TOGETHER]
+            bounds = self.bounds([c.signs for c in some])
+            hints = stacked([stacked(c.hints, axis=1) for c in some])
+            found = -lower(self._graph, bounds, self._rows, hints)
+            on = {b: np.flatnonzero(t.any(axis=(0, 1))) for b, t in hints.multipliers.items()}
+            values, fresh = optimise(self._graph, bounds, self._rows, iterations=0, multipliers_on=on)
+            hints.replace_where(-values < found, fresh)
+            found = np.minimum(found, -values)
+            for i, c in enumerate(some):
+                c.uppers, c.hints = found[i], [hints.take(i, r) for r in range(found.shape[1])]
+                c.upper, c.solved = self._quantity(c.uppers), set()
+                if bounds.empty[i]:
+                    c.upper = -math.inf
+                elif c.upper > aim and time.perf_counter() < deadline:
+                    self._settle(c, bounds.take(slice(i, i + 1)), aim)
+        return max(c.upper for c in leaves)
+
+
+def stacked(hints: Sequence[Hints], axis: int = 0) -> Hints:
+    """Hints of the same blocks along an axis, of regions (0) or rows (1); zeros where some multiply nothing."""
+
+    def joined(parts: list[Floats]) -> Floats:
+        out: Floats = np.concatenate(parts, axis=axis)
+        return out
+
+    slopes = {
+        b: tuple(joined([h.slopes[b][k] for h in hints]) for k in range(len(vs))) for b, vs in hints[0].slopes.items()
+    }
+    shapes = {b: t.shape[2] for h in hints for b, t in h.multipliers.items()}
+    lengths = [next(iter(h.slopes.values()))[0].shape[:2] for h in hints]
+    multipliers = {
+        b: joined([h.multipliers.get(b, np.zeros((*n, size))) for h, n in zip(hints, lengths, strict=True)])
+        for b, size in shapes.items()
+    }
+    return Hints(slopes, multipliers)
 
 
 def _entries(signs: Sequence[Sign]) -> Mapping[int, list[int]]:

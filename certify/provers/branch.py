@@ -44,7 +44,8 @@ class Finish:
 class Piece:
     """A node of the tree: a leaf with what was seen of it, or a cut of one coordinate with two pieces below it.
 
-    magnitude, span (blocks,): see Seen; width: of the widest input coordinate.
+    magnitude, span (blocks,): see Seen; width: of the widest input coordinate; sign: (block, entry) of a node whose
+    sign is cut instead, at most zero below.
     """
 
     region: Region
@@ -56,6 +57,7 @@ class Piece:
     score: Floats | None = None
     coordinate: int = -1
     at: Fraction = Fraction(0)
+    sign: tuple[int, int] | None = None
     below: Piece | None = None
     above: Piece | None = None
     finish: Finish | None = None

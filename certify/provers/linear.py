@@ -294,8 +294,11 @@ class Pass:
             self.constant += dots(down, line.intercept, self.owner)
             slope = up * spread(line.low, self.owner) + down * spread(line.high, self.owner)
         else:
-            slope = hint[0]
-            self.constant += line_intercept(c, slope, self.low(b.source), self.high(b.source)).sum(axis=1)
+            line = self.line(b.source)
+            acts = spread(line.open, self.owner) & (c != 0)
+            slope = np.where(acts, hint[0], c * spread(line.low, self.owner))
+            r = line_intercept(c, slope, self.low(b.source), self.high(b.source))
+            self.constant += np.where(acts, r, 0.0).sum(axis=1)
         self.add(b.source, slope)
 
     # ---- pairs of relus
@@ -344,12 +347,14 @@ class Pass:
         on_x = None
         lines = self.pair_lines(i, b)
         if hint is not None:
-            on_d, on_y = (np.where(here, h, 0.0) for h in hint)
             alpha = cd if au is None else au + cd
             beta = -cd if mine is None else mine - cd
+            on, acts = spread(lines.x_on & lines.y_on, self.owner), here & spread(~lines.agree, self.owner)
+            exact = np.where(on, alpha, 0.0), np.where(on, alpha + beta, 0.0)
+            on_d, on_y = (np.where(acts, h, np.where(here, v, 0.0)) for h, v in zip(hint, exact, strict=True))
             cell = [(spread(l, self.owner), spread(u, self.owner)) for l, u in lines.cell]
             r = pair_intercept(alpha, beta, on_d, on_y, *cell)
-            self.constant += np.where(here, r, 0.0).sum(axis=1)
+            self.constant += np.where(acts, r, 0.0).sum(axis=1)
         else:
             on_x = None if au is None else au * spread(lines.x_on & lines.agree, self.owner)
             on = spread(lines.x_on & lines.y_on, self.owner)

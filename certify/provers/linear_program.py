@@ -85,6 +85,11 @@ class LinearProgram:
             self._columns += len(at)
         self._matrix, self._constant = self._assembled()
 
+    @property
+    def open(self) -> int:
+        """How many neurons are open, a pair counting once."""
+        return sum(len(h.entries) for h in self._hulls)
+
     # ---- building
 
     def _equal(self, left: Floats, columns: NDArray[np.intp], values: Floats, elastic: bool = False) -> None:

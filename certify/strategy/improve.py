@@ -1,4 +1,4 @@
-"""Better bounds of one piece: optimised slopes, then tighter blocks, then semidefinite bounds of the worst rows.
+"""Better bounds of one piece: optimised slopes, cells of neuron signs, tighter blocks, semidefinite bounds of rows.
 
 Each step replaces the piece's bound only when it is better. What is found is kept as hints for the certificate.
 """
@@ -19,6 +19,7 @@ from certify.provers.problem import Problem, Seen
 from certify.provers.semidefinite import Relaxation
 from certify.provers.slopes import optimise, optimise_bounds
 from certify.strategy.rows import RowSearch
+from certify.strategy.signs import SignTree
 
 QUICK = 20
 THOROUGH = 60
@@ -29,17 +30,24 @@ NEAR = 1e-3
 
 
 def improve(
-    problem: Problem, part: int, piece: Piece, goal: float, floor: float, deadline: float, threads: int | None = None
-) -> list[Floats]:
+    problem: Problem, part: int, piece: Piece, goal: float, floor: float, deadline: float, threads: int | None = None,
+    signs: bool = True,
+) -> list[Floats]:  # fmt: skip
     """Improve ``piece.upper`` until it is at most ``goal`` or time is up.
 
-    floor: the value of the best witness; threads: that share the rows, None: one for each core. Returns inputs (n,) at
-    which to try another attack.
+    floor: the value of the best witness; threads: that share the rows, None: one for each core; signs: whether the
+    piece may be cut at signs of neurons. Returns inputs (n,) at which to try another attack.
     """
     bounds = problem.bounds(piece.region)
     uppers = _final(problem, part, piece, bounds, None, QUICK, deadline)
     if piece.upper <= goal or time.perf_counter() > deadline:
         return []
+    if signs:
+        cells = SignTree(problem, part, piece, goal, floor)
+        if cells.grow(deadline, alone=problem.q.kind == "least" or not _small(problem, bounds)):
+            if cells.upper < piece.upper:
+                cells.graft()
+            return cells.peaks()
     half = 0.5 * (deadline - time.perf_counter())
     bounds, steps = optimise_bounds(problem.graph, piece.region, iterations=QUICK, seconds=half)
     relaxation = Relaxation(problem.graph, bounds) if _small(problem, bounds) else None

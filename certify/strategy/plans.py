@@ -21,6 +21,7 @@ from certify.elaborate import (
     Cut,
     Leaf,
     Precision,
+    SignCut,
     Tree,
     choose_scales,
     row_units,
@@ -122,12 +123,18 @@ class _Plans:
                 key = _group(p)
                 done[id(p)] = self._of[id(p) if isinstance(key, tuple) else key]
             elif id(p.below) in done and id(p.above) in done:
-                done[id(p)] = Cut(p.coordinate, p.at, done.pop(id(p.below)), done.pop(id(p.above)))
+                done[id(p)] = self._cut(p, done.pop(id(p.below)), done.pop(id(p.above)))
             else:
                 stack += [p.above, p.below]
                 continue
             stack.pop()
         return done[id(root)]
+
+    def _cut(self, p: Piece, below: Tree, above: Tree) -> Tree:
+        if p.sign is None:
+            return Cut(p.coordinate, p.at, below, above)
+        block, entry = self.problem.graph.blocks[p.sign[0]], p.sign[1]
+        return SignCut(block.net, block.node, entry, below, above)
 
 
 def _group(leaf: Piece) -> object:
@@ -155,4 +162,8 @@ def _joined(leaves: Sequence[Piece]) -> list[Hints | None]:
         )
         for b, shape in shapes.items()
     }
-    return [Hints(slopes, {})]
+    sizes = {b: t.shape for h in found for b, t in h.multipliers.items()}
+    multipliers = {
+        b: np.concatenate([h.multipliers.get(b, np.zeros(s)) for h in found], axis=1) for b, s in sizes.items()
+    }
+    return [Hints(slopes, multipliers)]

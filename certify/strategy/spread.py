@@ -87,7 +87,7 @@ def solve(work: Work, unit: Unit, seconds: float) -> Outcome:
 def _improved(work: Work, unit: Unit, root: Piece, floor: float, deadline: float) -> Outcome:
     """The whole of a part as one leaf, with the best hints found until the deadline."""
     target = work.goal if work.goal is not None else floor + NEAR * abs(floor)
-    peaks = improve(work.problem, unit.part, root, target, floor, deadline, threads=1)
+    peaks = improve(work.problem, unit.part, root, target, floor, deadline, threads=1, signs=False)
     arrays = {
         "upper": np.array([root.upper]), "magnitude": root.magnitude[None], "span": root.span[None],
         "peaks": np.array(peaks).reshape(-1, len(unit.lo)),
