@@ -9,9 +9,11 @@ process). Ours includes certificates and their check by the kernel; nnenum write
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -38,11 +40,16 @@ class Run:
 def _run(command: list[str], seconds: float) -> tuple[str, float]:
     """What a command printed, and its CPU seconds with all its processes."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # A budget is for the search: the rest is for the check. Told to stop, a tool may still stop its own processes.
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | peers.ONE_THREAD,
+        start_new_session=True,
+    )  # fmt: skip
     try:
-        said = subprocess.run(
-            command, capture_output=True, text=True, timeout=2 * seconds + 30, env=os.environ | peers.ONE_THREAD
-        ).stdout
+        said, _ = running.communicate(timeout=3 * seconds)
     except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
         said = ""
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return said, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -55,7 +62,7 @@ def ours(onnx: str, vnnlib: str, seconds: float) -> Run:
          "--budget", f"{seconds:g}s", "--executor", "serial", "--jobs", "1", "--json"], seconds,
     )  # fmt: skip
     if not said:
-        return Run("none", spent, float("nan"))
+        return Run("none", spent, math.inf)
     found = json.loads(said)
     told = sum(sum(c["seconds"].values()) for c in found["claims"])
     return Run(WORDS.get(found["status"], found["status"]), spent, told)
@@ -69,7 +76,7 @@ def nnenum(onnx: str, vnnlib: str, seconds: float) -> Run:
     answers = re.findall(r"Result: network (?:is|seems) (\w+)", said)
     told = sum(float(t) for t in re.findall(r"^Runtime: ([\d.]+) sec", said, flags=re.MULTILINE))
     # Of several boxes the last one decides: it stops at the first that is not safe.
-    return Run(WORDS.get(answers[-1], answers[-1]) if answers else "none", spent, told)
+    return Run(WORDS.get(answers[-1], answers[-1]) if answers else "none", spent, told if answers else math.inf)
 
 
 def table(seconds: float = 60.0) -> list[str]:
@@ -95,14 +102,23 @@ def table(seconds: float = 60.0) -> list[str]:
             print(lines[-1], flush=True)
     if missing is not None:
         return [*lines, "", f"nnenum is missing: {missing}"]
-    whole, told = (statistics.median([r(a) / r(b) for a, b in pairs]) for r in (lambda r: r.cpu, lambda r: r.told))
-    return [
-        *lines, "",
-        f"Median of ours / nnenum: {whole:.2f} for whole commands, {told:.2f} for search + check against its runtime. "
-        f"Decided: {sum(a.answer in WORDS.values() for a, _ in pairs)} and "
-        f"{sum(b.answer in WORDS.values() for _, b in pairs)} of {len(pairs)}; the same answer: "
-        f"{sum(a.answer == b.answer for a, b in pairs)}.",
-    ]  # fmt: skip
+    return [*lines, "", _summary(pairs)]
+
+
+def _summary(pairs: list[tuple[Run, Run]]) -> str:
+    # nnenum tells tenths of a second: ratios of its own times would be ratios of rounding.
+    ratio = statistics.median(a.cpu / b.cpu for a, b in pairs)
+    both = list(zip(*pairs, strict=True))
+    (whole, its_whole), (bare, its_bare) = (
+        [statistics.median(getattr(r, field) for r in runs) for runs in both] for field in ("cpu", "told")
+    )
+    decided, its_decided = (sum(r.answer in WORDS.values() for r in runs) for runs in both)
+    contrary = sum({a.answer, b.answer} == set(WORDS.values()) for a, b in pairs)
+    return (
+        f"Medians, ours and nnenum's: whole commands {whole:.2f} and {its_whole:.2f} s, median ratio {ratio:.2f}; "
+        f"without start-up {bare:.2f} and {its_bare:.2f} s. Decided: {decided} and {its_decided} of {len(pairs)}; "
+        f"contrary answers: {contrary}."
+    )
 
 
 if __name__ == "__main__":
