@@ -20,8 +20,8 @@ import numpy as np
 
 from certify.strategy.blas import one_blas_thread
 from tests.benchmarks import acas, peers, solvers, tables
-from tests.benchmarks.cases import CASES
-from tests.benchmarks.measure import measure
+from tests.benchmarks.cases import CASES, DATA
+from tests.benchmarks.measure import measure, warm_up
 
 BEGIN, END = "<!-- run -->", "<!-- /run -->"
 
@@ -33,7 +33,12 @@ def main() -> int:
     parser.add_argument("--solvers", type=float, default=0.0, help="also compare SDP solvers, so many seconds each")
     parser.add_argument("--acas", type=float, default=0.0, help="also decide properties 1-4, so many seconds each")
     said = parser.parse_args()
+    if not DATA.is_dir():
+        parser.error(f"no networks in {DATA}: CERTIFY_DATA says where they are")
+    if not any(said.cases in case.name for case in CASES):
+        parser.error(f"no case holds {said.cases!r}: {', '.join(case.name for case in CASES)}")
     missing = peers.available()
+    warm_up()
     rows = []
     for case in CASES:
         if said.cases in case.name:

@@ -41,7 +41,7 @@ def brackets(rows: Sequence[Row]) -> list[str]:
         for name in PEERS:
             p = r.peers.get(name)
             cells.append(
-                "not asked" if p is None else p.failed[:40] if p.failed is not None
+                "not asked" if p is None else p.failed[:40].replace("|", "/") if p.failed is not None
                 else f"{ratio(p.upper, r.lower)} in {seconds(p.seconds)}"
             )  # fmt: skip
         out.append(cells)
