@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.networks.encode import TensorTable
+from certify.networks.maps import Floats
 from certify.provers.forms import Chosen
 from certify.provers.semidefinite import RowProof
 
@@ -48,9 +49,23 @@ def row_lines(row: int, proof: RowProof, unit: float, table: TensorTable) -> lis
     kept = 2 * FACTOR_BITS - math.ceil(math.log2(max(largest, 1e-300))) - 1
     shift = min(MOST, max(0, 2 * bits + factor - kept))
     form = proof.remainder * unit * 2.0 ** (2 * bits + factor - shift + 1)
-    lower = np.linalg.cholesky(form)
+    lower = _factor(form)
     lines.append(f"quadratic {row} {bits} {factor} {shift} {table.add(_narrow(np.rint(lower[np.tril_indices(n)])))}")
     return lines
+
+
+def _factor(form: Floats) -> Floats:
+    """A Cholesky factor; of a form that is singular to working precision, one of a form just above it.
+
+    A factor is a hint: what it misses, the checker charges.
+    """
+    scale = float(np.abs(np.diag(form)).max(initial=0.0))
+    for lift in (0.0, *(10.0**k for k in range(-16, 1))):
+        try:
+            return np.linalg.cholesky(form + lift * scale * np.eye(len(form))).astype(np.float64)
+        except np.linalg.LinAlgError:
+            continue
+    return np.zeros_like(form)
 
 
 def _bits(ratio: float) -> int:

@@ -34,7 +34,10 @@ def hint_lines(graph: BlockGraph, scales: Sequence[int], groups: Sequence[Group]
     """The ``slopes`` and ``multipliers`` lines of one step; a group without hints must have none of its rows hinted.
 
     Rows of a group that does not hint a block which another group hints get zeros: they have no coefficient there.
+    No lines at all, which stands for default slopes, where some hint does not fit 62 bits: cut off it would be useless.
     """
+    if any(_too_large(graph, scales, g) for g in groups):
+        return []
     hinted = [g.hints for g in groups if g.hints is not None]
     lines = []
     for b in sorted({b for h in hinted for b in h.slopes}):
@@ -55,6 +58,17 @@ def hint_lines(graph: BlockGraph, scales: Sequence[int], groups: Sequence[Group]
         parts = [_part(g, None if t is None else (t,), 0, size) for g, t in zip(groups, found, strict=True)]
         lines.append(f"multipliers {b} {table.add(_integers(parts, groups, scales[b]))}")
     return lines
+
+
+def _too_large(graph: BlockGraph, scales: Sequence[int], group: Group) -> bool:
+    if group.hints is None:
+        return False
+    found = [(b, v) for b, t in group.hints.multipliers.items() for v in (t,)]
+    for b, vs in group.hints.slopes.items():
+        block = graph.blocks[b]
+        ends = (block.source,) if block.kind != "pair-relu" else (block.inner, graph.blocks[block.inner].coarse)
+        found += list(zip(ends, vs, strict=True))
+    return any(float(np.abs(v).max(initial=0.0)) * math.pow(2.0, group.log_factor - scales[b]) > I8 for b, v in found)
 
 
 def _part(group: Group, values: tuple[Floats, ...] | None, k: int, size: int) -> Floats:

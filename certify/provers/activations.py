@@ -1,10 +1,9 @@
 """Branch and bound on the signs of neurons, for domains with too many inputs to cut: cells of assumed signs.
 
 The row that a cell's bound hangs on is bounded by the linear program over the pairs' hulls, with prices of the assumed
-signs; other rows keep what was found above them until they are the ones. A pair of neurons is cut into its four sign
-cells: where the signs agree the pair is exact, and where they differ the cell is a thin slab, often empty. What is cut
-is where the program loses most at its solution: trying out a second cut was measured to gain less than the cells that
-could be cut meanwhile.
+signs; other rows keep what was found above them until they are the ones. What is cut is the sign of a neuron where the
+program loses most at its solution, of the fine network first: with both signs of a pair it is exact, and where they
+differ the cell is a thin slab, often empty. Cutting both at once, or trying out a second cut, gained less for the time.
 
 Sources: Bunel et al. 2020 (arXiv 1909.06588) for branching on activations; the prices are the multipliers of Wang et
 al. 2021 (arXiv 2103.06624).
@@ -33,8 +32,6 @@ from certify.provers.slopes import optimise
 
 # (block, entry, side): the entry is at most 0 (side -1) or at least 0 (side 1).
 Sign = tuple[int, int, int]
-# What is cut: one (block, entry), or the two of a pair.
-Cut = tuple[tuple[int, int], ...]
 
 # Losses of a cell that are kept: the largest of which some sign is open are cut.
 LOSSES = 8
@@ -48,7 +45,7 @@ class Cell:
 
     uppers (R,): of the quantity's rows; upper: its bound; hints: of each row, of shape (1, 1, size); solved: the rows
     bounded by a program of this cell; losses: (loss, block, entry) where the binding row's program loses most; point:
-    its solution. children: the cells of the signs of ``cut``, in the order of ``sides``.
+    its solution. cut: (block, entry) that is at most zero on the first child and at least zero on the second.
     """
 
     signs: tuple[Sign, ...]
@@ -58,20 +55,15 @@ class Cell:
     solved: set[int] = field(default_factory=set)
     losses: list[tuple[float, int, int]] = field(default_factory=list)
     point: Floats | None = None
-    cut: Cut | None = None
+    cut: tuple[int, int] | None = None
     children: list[Cell] = field(default_factory=list)
 
     def leaves(self) -> Iterator[Cell]:
-        """The leaves below, in the order of the sides."""
+        """The leaves below, in prefix order."""
         if self.cut is None:
             yield self
         for c in self.children:
             yield from c.leaves()
-
-
-def sides(cut: Cut) -> list[tuple[int, ...]]:
-    """The sides of the cells of a cut, in order: the first entry's sign changes last."""
-    return [(-1,), (1,)] if len(cut) == 1 else [(-1, -1), (-1, 1), (1, -1), (1, 1)]
 
 
 class Activations:
@@ -138,17 +130,17 @@ class Activations:
 
     # ---- where to cut
 
-    def _cut(self, cell: Cell, bounds: Bounds) -> Cut | None:
-        """The open signs where the binding row loses most."""
+    def _cut(self, cell: Cell, bounds: Bounds) -> tuple[int, int] | None:
+        """The open sign where the binding row loses most."""
         for _, i, e in cell.losses:
             b = self._graph.blocks[i]
             at = [(b.source, e)]
             if b.kind == "pair-relu":
                 inner = self._graph.blocks[b.inner]
                 at = [(inner.fine, e), (inner.coarse, e if b.sigma is None else int(b.sigma[e]))]
-            cut = tuple((s, j) for s, j in at if bounds.lo[s][0, j] < 0 < bounds.hi[s][0, j])
-            if cut:
-                return cut
+            for s, j in at:
+                if bounds.lo[s][0, j] < 0 < bounds.hi[s][0, j]:
+                    return s, j
         return None
 
     def _split(self, cell: Cell, enough: float, pool: Executor) -> bool:
@@ -156,9 +148,9 @@ class Activations:
         cut = self._cut(cell, self.bounds([cell.signs]))
         if cut is None:
             return False
-        signs = [(*cell.signs, *((b, e, s) for (b, e), s in zip(cut, ss, strict=True))) for ss in sides(cut)]
+        signs = [(*cell.signs, (*cut, side)) for side in (-1, 1)]
         together = self.bounds(signs)
-        each = [together.take(slice(k, k + 1)) for k in range(len(signs))]
+        each = [together.take(slice(k, k + 1)) for k in range(2)]
         cell.cut = cut
         cell.children = list(pool.map(lambda s, b: self._below(cell, s, b, enough), signs, each))
         return True
@@ -182,7 +174,7 @@ class Activations:
                     children = cell.children
                     self.leaves += len(children) - 1
                 else:
-                    heapq.heappush(heap, (-cell.upper, order, cell))
+                    heapq.heappush(heap, (-cell.upper, -1, cell))
                     break
                 for c in children:
                     order += 1
@@ -204,6 +196,7 @@ class Activations:
             found = -lower(self._graph, bounds, self._rows, hints)
             on = {b: np.flatnonzero(t.any(axis=(0, 1))) for b, t in hints.multipliers.items()}
             values, fresh = optimise(self._graph, bounds, self._rows, iterations=0, multipliers_on=on)
+            _complete(hints, fresh)
             hints.replace_where(-values < found, fresh)
             found = np.minimum(found, -values)
             for i, c in enumerate(some):
@@ -217,22 +210,32 @@ class Activations:
 
 
 def stacked(hints: Sequence[Hints], axis: int = 0) -> Hints:
-    """Hints of the same blocks along an axis, of regions (0) or rows (1); zeros where some multiply nothing."""
+    """Hints along an axis, of regions (0) or rows (1); zeros where some have none: nothing reached that block."""
+    lengths = [next(iter(h.slopes.values()))[0].shape[:2] for h in hints]
 
-    def joined(parts: list[Floats]) -> Floats:
-        out: Floats = np.concatenate(parts, axis=axis)
+    def joined(parts: list[Floats | None], size: int) -> Floats:
+        whole = [np.zeros((*n, size)) if v is None else v for v, n in zip(parts, lengths, strict=True)]
+        out: Floats = np.concatenate(whole, axis=axis)
         return out
 
-    slopes = {
-        b: tuple(joined([h.slopes[b][k] for h in hints]) for k in range(len(vs))) for b, vs in hints[0].slopes.items()
-    }
-    shapes = {b: t.shape[2] for h in hints for b, t in h.multipliers.items()}
-    lengths = [next(iter(h.slopes.values()))[0].shape[:2] for h in hints]
-    multipliers = {
-        b: joined([h.multipliers.get(b, np.zeros((*n, size))) for h, n in zip(hints, lengths, strict=True)])
-        for b, size in shapes.items()
-    }
-    return Hints(slopes, multipliers)
+    slopes = {b: [v.shape[2] for v in vs] for h in hints for b, vs in h.slopes.items()}
+    multipliers = {b: t.shape[2] for h in hints for b, t in h.multipliers.items()}
+    return Hints(
+        {
+            b: tuple(joined([h.slopes[b][k] if b in h.slopes else None for h in hints], n) for k, n in enumerate(sizes))
+            for b, sizes in slopes.items()
+        },
+        {b: joined([h.multipliers.get(b) for h in hints], n) for b, n in multipliers.items()},
+    )
+
+
+def _complete(hints: Hints, other: Hints) -> None:
+    """Give both the same blocks, with zeros where they had none."""
+    for a, b in ((hints, other), (other, hints)):
+        for i, vs in b.slopes.items():
+            a.slopes.setdefault(i, tuple(np.zeros_like(v) for v in vs))
+        for i, t in b.multipliers.items():
+            a.multipliers.setdefault(i, np.zeros_like(t))
 
 
 def _entries(signs: Sequence[Sign]) -> Mapping[int, list[int]]:

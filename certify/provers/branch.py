@@ -39,6 +39,11 @@ class Finish:
     hints: list[Hints | None]
     forms: FormProofs | None = None
 
+    @property
+    def is_priced(self) -> bool:
+        """Whether there are multipliers."""
+        return any(h is not None and h.multipliers for h in self.hints)
+
 
 @dataclass(eq=False)
 class Piece:

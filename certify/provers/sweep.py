@@ -202,7 +202,8 @@ class Sweep(Pass):
                     known = known[0] + alone, known[1] + alone + near(lines.y_on) * beta
             for name, default, slope, m in zip("dy", (p, t), known, (m_d, m_y), strict=True):
                 off = np.where(m > 0, (slope - default) / np.where(m > 0, m, 1.0), 0.0)
-                self._p[name, i] = np.clip(off, -MOST, MOST)
+                exact = self._start is not None and self._start.beyond
+                self._p[name, i] = off if exact else np.clip(off, -MOST, MOST)
         delta_d, delta_y = self._p["d", i], self._p["y", i]
         p, t = p + m_d * delta_d, t + m_y * delta_y
         r, corner = self._corners(i, lines, columns).least(alpha, beta, p, t, self.heat * m_y * wide)

@@ -19,12 +19,14 @@ from certify.provers.problem import Problem, Seen
 from certify.provers.semidefinite import Relaxation
 from certify.provers.slopes import optimise, optimise_bounds
 from certify.strategy.rows import RowSearch
-from certify.strategy.signs import SignTree
+from certify.strategy.signs import MOST_OPEN_ALONE, SignTree
 
 QUICK = 20
 THOROUGH = 60
 # An interior-point step costs the cube of the number of coordinates: 0.2 s at 300, 0.7 s at 900 on one core.
 MOST_COORDINATES = 1000
+# Up to so many, semidefinite bounds come before cells of signs, which then have what time is left.
+QUICK_COORDINATES = 300
 # How far above the best witness, relatively, a bound is not worth more work.
 NEAR = 1e-3
 
@@ -42,15 +44,26 @@ def improve(
     uppers = _final(problem, part, piece, bounds, None, QUICK, deadline)
     if piece.upper <= goal or time.perf_counter() > deadline:
         return []
-    if signs:
-        cells = SignTree(problem, part, piece, goal, floor)
-        if cells.grow(deadline, alone=problem.q.kind == "least" or not _small(problem, bounds)):
-            if cells.upper < piece.upper:
-                cells.graft()
-            return cells.peaks()
+    cells = SignTree(problem, part, piece, goal, floor) if signs else None
+    if problem.q.kind == "least" or not _small(problem, bounds, MOST_COORDINATES):
+        if cells is not None and cells.grow(deadline, MOST_OPEN_ALONE):
+            return cells.take()
+    elif cells is not None and not _small(problem, bounds, QUICK_COORDINATES) and cells.grow(deadline, trial=True):
+        return cells.take()
+    peaks = _semidefinite(problem, part, piece, uppers, goal, floor, deadline, threads)
+    if cells is not None and piece.upper > goal and cells.grow(deadline):
+        peaks += cells.take()
+    return peaks
+
+
+def _semidefinite(
+    problem: Problem, part: int, piece: Piece, uppers: Floats, goal: float, floor: float, deadline: float,
+    threads: int | None,
+) -> list[Floats]:  # fmt: skip
+    """Tighter blocks, then semidefinite bounds of rows; ``uppers`` (R,) are the rows' so far. Returns peaks."""
     half = 0.5 * (deadline - time.perf_counter())
     bounds, steps = optimise_bounds(problem.graph, piece.region, iterations=QUICK, seconds=half)
-    relaxation = Relaxation(problem.graph, bounds) if _small(problem, bounds) else None
+    relaxation = Relaxation(problem.graph, bounds) if _small(problem, bounds, MOST_COORDINATES) else None
     iterations = THOROUGH if relaxation is None else QUICK
     better = _final(problem, part, piece, bounds, dict(steps), iterations, deadline)
     if relaxation is None or problem.q.kind == "least":
@@ -70,11 +83,11 @@ def _none(problem: Problem, part: int) -> list[Hints | None]:
     return [None] * len(problem.rows(part))
 
 
-def _small(problem: Problem, bounds: Bounds) -> bool:
-    """Whether the relaxation has few enough coordinates."""
+def _small(problem: Problem, bounds: Bounds, most: int) -> bool:
+    """Whether the semidefinite relaxation has at most so many coordinates."""
     from certify.provers.forms import choose
 
-    return 1 + sum(int(np.count_nonzero(k)) for k in choose(problem.graph, bounds).values()) <= MOST_COORDINATES
+    return 1 + sum(int(np.count_nonzero(k)) for k in choose(problem.graph, bounds).values()) <= most
 
 
 def _final(

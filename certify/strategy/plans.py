@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -57,6 +57,7 @@ class _Plans:
     texts: list[tuple[str, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._rows = row_units(self.claim)
         groups: dict[object, list[Piece]] = {}
         for root in self.roots:
             for leaf in root.leaves():
@@ -92,21 +93,28 @@ class _Plans:
 
     def _precision(self, leaf: Piece) -> Precision:
         if leaf.finish is not None and leaf.finish.forms is not None:
-            return FINE
-        # Safety margins can be as thin as rounding.
-        return LEAVES if leaf.depth > 0 and self.problem.q.kind != "least" else PLAIN
+            return self._coarser(FINE)
+        # Safety margins can be as thin as rounding, and so are the slabs between two signs.
+        plain = leaf.depth == 0 or self.problem.q.kind == "least" or (leaf.finish is not None and leaf.finish.is_priced)
+        return self._coarser(PLAIN if plain else LEAVES)
+
+    def _coarser(self, precision: Precision) -> Precision:
+        """With fewer bits added to rows whose own integers are large: hints have to fit 62 bits."""
+        own = max(math.log2(unit.numerator) - math.log2(unit.denominator) for _, unit, _ in self._rows)
+        c, q = precision.final
+        return replace(precision, final=(max(0, c - max(0, round(own))), q))
 
     def _forms(self, finish: Finish) -> list[str]:
         """The lines of semidefinite bounds."""
         if finish.forms is None:
             return []
-        units = [float(unit) for _, unit, rows in row_units(self.claim) for _ in range(rows)]
+        units = [float(unit) for _, unit, rows in self._rows for _ in range(rows)]
         return form_lines(finish.forms.chosen, {k: (p, units[k]) for k, p in finish.forms.rows.items()}, self.table)
 
     def _final(self, given: list[Hints | None], slots: int, scales: Sequence[int], precision: Precision) -> list[str]:
         """The hint lines of the quantity's rows, for one leaf after another."""
         graph, groups = self.problem.graph, []
-        for (on, unit, rows), hints in zip(row_units(self.claim), given, strict=True):
+        for (on, unit, rows), hints in zip(self._rows, given, strict=True):
             f, pair = graph.outputs["f"], graph.output_pair()
             start = graph.outputs[on] if on in ("f", "g") else f if pair is None else pair
             factor = math.log2(unit.numerator) - math.log2(unit.denominator) + scales[start] + precision.final[0]

@@ -14,7 +14,7 @@ from certify.provers.activations import Activations, Cell, stacked
 from certify.provers.branch import Finish, Piece
 from certify.provers.problem import Problem
 
-# Open neurons, pairs counting once: beyond, every cut gains little. Where nothing else is left to try, more may do.
+# Open neurons, pairs counting once: beyond, every cut gains little. Where nothing else can be tried, more may do.
 MOST_OPEN, MOST_OPEN_ALONE = 40, 400
 # The share of the time that is spent on a trial, and the share of the gap that it has to close.
 TRIAL, CLOSED = 0.25, 0.25
@@ -29,60 +29,48 @@ class SignTree:
 
     def __init__(self, problem: Problem, part: int, piece: Piece, goal: float, floor: float) -> None:
         self.upper = math.inf
-        self._problem, self._piece, self._floor = problem, piece, floor
+        self._problem, self._part, self._piece, self._goal, self._floor = problem, part, piece, goal, floor
         self._cells: Activations | None = None
-        if len(problem.rows(part)) == 1 and not piece.region.is_ball:
-            self._cells = Activations(problem, part, piece.region, goal)
 
-    def grow(self, deadline: float, alone: bool) -> bool:
-        """Cut cells until the goal or the deadline; ``alone``: nothing else will use the time.
+    def grow(self, deadline: float, most_open: int = MOST_OPEN, trial: bool = False) -> bool:
+        """Cut cells until the goal or the deadline, unless more neurons are open; ``trial``: only while it is worth it.
 
-        Returns whether it was worth it: otherwise it stopped after the trial.
+        Returns whether there are cells to take.
         """
-        cells, now = self._cells, time.perf_counter()
-        if cells is None or cells.open > (MOST_OPEN_ALONE if alone else MOST_OPEN) or cells.open == 0:
+        now = time.perf_counter()
+        if now > deadline or len(self._problem.rows(self._part)) > 1 or self._piece.region.is_ball:
             return False
-        first = cells.root.upper
-        end = now + GROWING * (deadline - now)
-        upper = cells.grow(end if alone else now + TRIAL * (deadline - now))
-        if upper > cells.goal and first - upper < CLOSED * (first - self._floor) and not alone:
+        self._cells = cells = Activations(self._problem, self._part, self._piece.region, self._goal)
+        if not 0 < cells.open <= most_open:
             return False
-        if upper > cells.goal:
-            cells.grow(end)
+        first, end = cells.root.upper, now + GROWING * (deadline - now)
+        if trial:
+            upper = cells.grow(now + TRIAL * (deadline - now))
+            if upper > self._goal and first - upper < CLOSED * (first - self._floor):
+                return False
+        cells.grow(end)
         self.upper = cells.finish(deadline)
         return True
 
-    def peaks(self) -> list[Floats]:
-        """Inputs at which the worst cells' programs peak."""
-        if self._cells is None:
-            return []
+    def take(self) -> list[Floats]:
+        """Put the cells below the piece if they are better; returns inputs at which the worst cells' programs peak."""
+        assert self._cells is not None
+        if self.upper < self._piece.upper:
+            self._piece.finish = None
+            self._hang(self._piece, self._cells.root)
         leaves = sorted(self._cells.root.leaves(), key=lambda c: -c.upper)
         return [c.point for c in leaves if c.point is not None][:POINTS]
-
-    def graft(self) -> None:
-        """Put the cells below the piece, which has no finish of its own then."""
-        assert self._cells is not None
-        self._piece.finish = None
-        self._hang(self._piece, self._cells.root)
 
     def _hang(self, piece: Piece, cell: Cell) -> None:
         if cell.cut is None:
             piece.upper = cell.upper
             piece.finish = Finish(None, [stacked(cell.hints, axis=1)])
             return
-        self._fork(piece, cell.cut, cell.children)
-        piece.upper = max(c.upper for c in cell.leaves())
-
-    def _fork(self, piece: Piece, cut: tuple[tuple[int, int], ...], cells: list[Cell]) -> None:
-        """Cut at the first sign; each half is a cell, or is cut at the next."""
-        piece.sign, piece.score = cut[0], None
+        piece.sign, piece.score = cell.cut, None
         piece.below, piece.above = (self._child(piece) for _ in range(2))
-        half = len(cells) // 2
-        for child, mine in ((piece.below, cells[:half]), (piece.above, cells[half:])):
-            if len(cut) == 1:
-                self._hang(child, mine[0])
-            else:
-                self._fork(child, cut[1:], mine)
+        for child, mine in zip((piece.below, piece.above), cell.children, strict=True):
+            self._hang(child, mine)
+        piece.upper = max(c.upper for c in cell.leaves())
 
     @staticmethod
     def _child(p: Piece) -> Piece:

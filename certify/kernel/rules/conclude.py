@@ -41,9 +41,8 @@ def quantity_rows(arithmetic, claim, part, labels):
         plus = a.unit_rows([claim.quantity[1]], n, 1)
         return [Rows(a.stack(plus, -plus), "difference", Fraction(1))]
     if form in ("functional", "upper"):
-        lo, hi, h = claim.quantity[1].fixed(a)
-        # An entry that fixed point does not hold exactly is claimed about exactly: spell the row in exact integers.
-        row, unit = (lo.row(), _unit(h)) if not a.any_true((hi - lo).differs(0)) else _exact_row(a, claim, n)
+        ((values,), unit) = _exact([claim.quantity[1].dyadics(0, n)])
+        row = a.vector(values).row()
         return [Rows(a.stack(row, -row) if form == "functional" else row, "difference", unit)]
     if form == "least":
         return [_least_rows(a, claim)]
@@ -66,10 +65,11 @@ def _unit(h):
     return Fraction(1 << h) if h >= 0 else Fraction(1, 1 << -h)
 
 
-def _exact_row(a, claim, n):
-    pairs = claim.quantity[1].dyadics(0, n)
-    least = min(e for m, e in pairs)
-    return a.vector([m << (e - least) for m, e in pairs]).row(), _unit(-least)
+def _exact(sides):
+    """Lists of (mantissa, exponent) as integers over one power of two, the least bit of any of them; its inverse."""
+    exponents = [e + (m & -m).bit_length() - 1 for side in sides for m, e in side if m]
+    least = min(exponents, default=0)
+    return [[m << (e - least) if e >= least else m >> (least - e) for m, e in side] for side in sides], _unit(-least)
 
 
 def _row_pairs(claim):
@@ -85,13 +85,11 @@ def _least_rows(a, claim):
     sides = [on_f.dyadics(0, k * n)]
     if on_g not in ("none", "opposite"):
         sides.append(on_g.dyadics(0, k * n))
-    exponents = [e + (m & -m).bit_length() - 1 for side in sides for m, e in side if m]
-    least = min(exponents, default=0)
-    whole = [[m << (e - least) if e >= least else m >> (least - e) for m, e in side] for side in sides]
+    whole, unit = _exact(sides)
     rows = [[v for side in whole for v in side[i * n : (i + 1) * n]] for i in range(k)]
     rows += [[x + y for x, y in zip(rows[i], rows[j], strict=True)] for i, j in _row_pairs(claim)]
     on = {"none": "f", "opposite": "difference"}.get(on_g, "both")
-    return Rows(a.matrix(rows), on, _unit(-least))
+    return Rows(a.matrix(rows), on, unit)
 
 
 def start(arithmetic, claim, plan, rows, at, c):
