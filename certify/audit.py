@@ -75,9 +75,15 @@ def audit(
     """Try every claim file of a directory, in alphabetical order.
 
     budget: seconds for each claim instead of the file's own. listener: told how each search goes.
-    Raises BadInput for a directory without claim files; errors of single files become rows.
+    Raises BadInput for a directory without claim files; errors of single files become rows. An interrupt ends the
+    audit after the claim that it struck, whose bracket is kept; later ones have no row.
     """
-    return [_row(p, budget, listener) for p in claim_files(directory)]
+    rows: list[Row] = []
+    for p in claim_files(directory):
+        rows.append(_row(p, budget, listener))
+        if rows[-1].result is not None and rows[-1].result.interrupted:
+            break
+    return rows
 
 
 def _row(path: Path, budget: float | None, listener: Listener | None) -> Row:

@@ -14,6 +14,8 @@ from typing import Any
 from certify.certificate import Certificate
 from certify.errors import BadInput
 
+# Lines of a proof that two subtrees follow.
+SPLITS = ("split", "sign", "sign-pair")
 _QUANTITIES = {
     "value": "the {norm} norm of {d}{modulo}",
     "output": "the size of output {index} of {d}",
@@ -44,7 +46,10 @@ class NetworkSize:
 
 @dataclass(frozen=True)
 class ProofOutline:
-    """How a proof is laid out: plans with their blocks, parts of the domain, leaves, and the deepest split."""
+    """How a proof is laid out: plans with their blocks, parts of the domain, leaves, splits and the deepest of them.
+
+    signs: splits on the sign of a value, among the splits; forms: rows bounded by quadratic forms.
+    """
 
     plans: int
     blocks: dict[str, int]
@@ -53,12 +58,17 @@ class ProofOutline:
     leaves: int
     splits: int
     depth: int
+    signs: int = 0
+    forms: int = 0
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{n} {k}" for k, n in sorted(self.blocks.items()))
         tree = f"{self.parts} parts, {self.leaves} leaves, {self.splits} splits"
+        if self.signs:
+            tree += f" ({self.signs} on signs)"
         deep = f" down to depth {self.depth}" if self.depth else ""
-        return f"{self.plans} plans ({kinds}; {self.backward} tightened by a backward pass); {tree}{deep}"
+        forms = f", {self.forms} rows bounded by quadratic forms" if self.forms else ""
+        return f"{self.plans} plans ({kinds}; {self.backward} tightened by a backward pass{forms}); {tree}{deep}"
 
 
 @dataclass(frozen=True)
@@ -167,14 +177,18 @@ def _outline(proof: bytes) -> ProofOutline:
         # Subtrees are in prefix order: the stack holds the depths of those still to come.
         elif w[0] == "part":
             pending = [0]
-        elif w[0] == "split":
+        elif w[0] in SPLITS:
             depth = pending.pop() + 1
             pending += [depth, depth]
             deepest = max(deepest, depth)
         elif w[0] == "leaf":
             pending.pop()
     parts, leaves = seen["part"], seen["leaf"]
-    return ProofOutline(seen["plan"], dict(blocks), seen["backward"], parts, leaves, seen["split"], deepest)
+    signs = seen["sign"] + seen["sign-pair"]
+    splits = seen["split"] + signs
+    return ProofOutline(
+        seen["plan"], dict(blocks), seen["backward"], parts, leaves, splits, deepest, signs, seen["quadratic"]
+    )
 
 
 def _sizes(certificate: Certificate) -> dict[str, int]:

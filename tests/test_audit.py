@@ -1,6 +1,7 @@
 """Audits: every claim file has a row, none hides another, and the exit code is that of the worst."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from certify.audit import Row, audit, claim_files, worst_exit
 from certify.cli import run
 from certify.errors import BadInput
 from certify.models import path
+from certify.results import INTERRUPTED
 
 TEXT = f"""
 [models]
@@ -73,6 +75,22 @@ def test_a_fault_of_ours_is_a_row_too(mixed, monkeypatch):
     monkeypatch.setattr("certify.strategy.prove", broken)
     rows = audit(mixed)
     assert [r.exit_code for r in rows] == [70, 70, 70, 66] and "report" in rows[0].error
+
+
+def test_an_interrupt_ends_the_audit_after_the_claim_that_it_struck(mixed, monkeypatch, capsys):
+    import certify.strategy
+
+    whole = certify.strategy.prove
+
+    def struck(*args, **more):
+        result = whole(*args, **more)
+        return replace(result, notes=(INTERRUPTED,)) if result.status == "refuted" else result
+
+    monkeypatch.setattr("certify.strategy.prove", struck)
+    rows = audit(mixed, 0.5)
+    assert [r.status for r in rows] == ["proved", "refuted"]
+    assert run(["audit", str(mixed), "--budget", "500ms"]) == 130
+    assert "2 claims not tried" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

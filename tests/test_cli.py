@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,6 +164,18 @@ def test_explain_says_the_claim_the_models_and_the_proof(capsys, proved):
     assert sum(found["bytes"].values()) < (proved / "claim.cert").stat().st_size
     text = " ".join(told(capsys, ["explain", proved / "claim.cert"])[1].split())
     assert "the linf balls of radius 1/100 around 2 points of 64 coordinates, within [0, 1]" in text
+
+
+@pytest.mark.parametrize("name", ["split--signs-of-values", "split--an-empty-side-is-closed", "quadratic--relu-pair"])
+def test_explain_counts_splits_on_signs_and_forms(capsys, name):
+    folder = Path(__file__).resolve().parents[1] / "specs" / "vectors" / "accept" / name
+    code, out, _ = told(capsys, ["explain", folder, "--json"])
+    proof = json.loads(out)["proof"]
+    text = (folder / "proof").read_text().split("\n")
+    assert code == 0
+    assert proof["signs"] == sum(line.startswith("sign") for line in text)
+    assert proof["forms"] == sum(line.startswith("quadratic") for line in text)
+    assert proof["signs"] + proof["forms"] > 0 and proof["leaves"] == proof["splits"] + proof["parts"]
 
 
 def test_explain_does_not_repeat_what_a_rejected_file_claims(capsys, tmp_path, proved):

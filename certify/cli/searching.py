@@ -190,7 +190,7 @@ def diff(
 
 @app.command
 def audit(directory: str, /, *, budget: str | None = None, json: Flag = False) -> int:
-    """Try every claim file (*.toml) of a directory; exits with the worst code among them.
+    """Try every claim file (*.toml) of a directory; exits with the worst code among them, 130 if some were not tried.
 
     Parameters
     ----------
@@ -203,14 +203,16 @@ def audit(directory: str, /, *, budget: str | None = None, json: Flag = False) -
     """
     from certify import show
     from certify.audit import audit as run
-    from certify.audit import worst_exit
+    from certify.audit import claim_files, worst_exit
+    from certify.cli import INTERRUPTED
 
     seconds = None if budget is None else options.seconds(budget)
     with show.progress_bar(not json) as listener:
         rows = run(directory, seconds, listener=listener)
-    code = worst_exit(rows)
+    untried = len(claim_files(directory)) - len(rows)
+    code = INTERRUPTED if untried else worst_exit(rows)
     if json:
-        print_json({"claims": [r.as_json() for r in rows], "exit": code})
+        print_json({"claims": [r.as_json() for r in rows], "untried": untried, "exit": code})
         return code
     console = show.console()
     cells = []
@@ -222,6 +224,8 @@ def audit(directory: str, /, *, budget: str | None = None, json: Flag = False) -
         cells.append((show.one_line(r.path.name), show.status(r.status), low, up, f"{r.seconds:.1f}", mark, text))
     headings = ["file", "status", "witnessed>", "proved>", "s>", "", "claim"]
     console.print(show.table(headings, cells))
+    if untried:
+        console.print(f"interrupted: {untried} claim{'s' * (untried > 1)} not tried")
     return code
 
 
