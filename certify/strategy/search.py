@@ -66,7 +66,7 @@ class Search:
     def _search(self) -> None:
         total = len(self._parts)
         for k, part in enumerate(self._parts):
-            share = min(2.0, max(0.05, 0.3 * (self._deadline - time.perf_counter()) / (total - k)))
+            share = min(2.0, max(0.05, 0.2 * (self._deadline - time.perf_counter()) / (total - k)))
             part.witness = falsify(self._q, k, seed=self._seed, seconds=share, starts=part.start[None])
             self._say("search", k + 1, total)
         if self._violated():
