@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from certify.errors import CertifyError
 from certify.networks.maps import Floats
 from certify.provers.forward import Bounds
 from certify.provers.hints import Hints
@@ -76,8 +77,6 @@ class Activations:
         values, hints = optimise(self._graph, bounds, self._rows, iterations=20)
         each = [hints.take(rows=k) for k in range(values.shape[1])]
         self.root = Cell((), -values[0], self._quantity(-values[0]), each)
-        # Open neurons, a pair counting once.
-        self.open = LinearProgram(self._graph, bounds).open
         self.leaves = 1
 
     def _quantity(self, uppers: Floats) -> float:
@@ -113,12 +112,15 @@ class Activations:
             k = self._binding(cell)
             if program is None:
                 program = LinearProgram(self._graph, bounds, [(b, e) for b, e, _ in cell.signs])
-            found = program.solve(self._rows, k)
+            cell.solved.add(k)
+            try:
+                found = program.solve(self._rows, k)
+            except CertifyError:  # the solver failed: what was found above holds here too
+                continue
             one = {b: c[k : k + 1] for b, c in self._rows.items()}
             values, hints = optimise(
                 self._graph, bounds, one, iterations=0, start=found.hints, multipliers_on=_entries(cell.signs)
             )
-            cell.solved.add(k)
             if -values[0, 0] < cell.uppers[k]:
                 cell.uppers[k], cell.hints[k] = -values[0, 0], hints
             cell.upper = self._quantity(cell.uppers)

@@ -85,11 +85,6 @@ class LinearProgram:
             self._columns += len(at)
         self._matrix, self._constant = self._assembled()
 
-    @property
-    def open(self) -> int:
-        """How many neurons are open, a pair counting once."""
-        return sum(len(h.entries) for h in self._hulls)
-
     # ---- building
 
     def _equal(self, left: Floats, columns: NDArray[np.intp], values: Floats, elastic: bool = False) -> None:
@@ -108,15 +103,7 @@ class LinearProgram:
             return self._pair(i, b)
         if b.kind != "relu":
             return None
-        l, u = self._lo[b.source], self._hi[b.source]
-        open_ = (l < 0) & (u > 0)
-        for p in self._graph.blocks:
-            if p.kind == "pair-relu" and p.fine == i:
-                open_ &= np.zeros(b.size, dtype=bool) if p.sigma is None else p.sigma < 0
-            elif p.kind == "pair-relu" and p.coarse == i:
-                mine = np.arange(p.size) if p.sigma is None else p.sigma[p.sigma >= 0]
-                open_[mine] = False
-        e = np.flatnonzero(open_)
+        e, l, u = open_alone(self._graph, i, self._lo, self._hi), self._lo[b.source], self._hi[b.source]
         at = np.stack([l[e], np.zeros(len(e)), u[e]])
         x = self._form.x
         return self._corners(i, e, [(x[b.source][e], at)], [(x[i][e], np.maximum(at, 0), np.arange(len(e)))])
@@ -126,8 +113,8 @@ class LinearProgram:
         fine = self._lo[inner.fine], self._hi[inner.fine]
         coarse = picked(b, self._lo[inner.coarse]), picked(b, self._hi[inner.coarse])
         pick = np.arange(b.size) if b.sigma is None else b.sigma
-        open_x, open_y = ((l < 0) & (u > 0) for l, u in (fine, coarse))
-        e = np.flatnonzero((open_x | open_y) & (pick >= 0))
+        open_x, open_y = open_pairs(self._graph, b, self._lo, self._hi)
+        e = np.flatnonzero(open_x | open_y)
         between = self._lo[b.inner], self._hi[b.inner]
         c = Corners.of(*((l[e], u[e]) for l, u in (fine, coarse, between)))
         to = pick[e]
@@ -230,3 +217,39 @@ class LinearProgram:
                 lost[some] -= prices[row : row + len(some)] * (np.maximum(source[some], 0) - relu @ z)
             out[h.block] = h.entries, lost
         return out
+
+
+def open_alone(graph: BlockGraph, i: int, lo: Sequence[Floats], hi: Sequence[Floats]) -> NDArray[np.intp]:
+    """The open entries of relu block i that no pair has; bounds (size,) of every block."""
+    b = graph.blocks[i]
+    open_ = (lo[b.source] < 0) & (hi[b.source] > 0)
+    for p in graph.blocks:
+        if p.kind == "pair-relu" and p.fine == i:
+            open_ &= np.zeros(b.size, dtype=bool) if p.sigma is None else p.sigma < 0
+        elif p.kind == "pair-relu" and p.coarse == i:
+            open_[np.arange(p.size) if p.sigma is None else p.sigma[p.sigma >= 0]] = False
+    return np.flatnonzero(open_)
+
+
+def open_pairs(
+    graph: BlockGraph, b: Block, lo: Sequence[Floats], hi: Sequence[Floats]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where the signs of x and of S y of a pair-relu are open, as far as they are paired."""
+    inner = graph.blocks[b.inner]
+    paired = np.ones(b.size, dtype=bool) if b.sigma is None else b.sigma >= 0
+    open_x = (lo[inner.fine] < 0) & (hi[inner.fine] > 0)
+    open_y = (picked(b, lo[inner.coarse]) < 0) & (picked(b, hi[inner.coarse]) > 0)
+    return open_x & paired, open_y & paired
+
+
+def count_open(graph: BlockGraph, bounds: Bounds) -> int:
+    """How many neurons of one region are open, a pair counting once."""
+    lo, hi = [v[0] for v in bounds.lo], [v[0] for v in bounds.hi]
+    count = 0
+    for i, b in enumerate(graph.blocks):
+        if b.kind == "relu":
+            count += len(open_alone(graph, i, lo, hi))
+        elif b.kind == "pair-relu":
+            open_x, open_y = open_pairs(graph, b, lo, hi)
+            count += int(np.count_nonzero(open_x | open_y))
+    return count

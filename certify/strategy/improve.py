@@ -19,7 +19,7 @@ from certify.provers.problem import Problem, Seen
 from certify.provers.semidefinite import Relaxation
 from certify.provers.slopes import optimise, optimise_bounds
 from certify.strategy.rows import RowSearch
-from certify.strategy.signs import MOST_OPEN_ALONE, SignTree
+from certify.strategy.signs import MOST_OPEN, MOST_OPEN_ALONE, SignTree
 
 QUICK = 20
 THOROUGH = 60
@@ -45,14 +45,19 @@ def improve(
     if piece.upper <= goal or time.perf_counter() > deadline:
         return []
     cells = SignTree(problem, part, piece, goal, floor) if signs else None
-    if problem.q.kind == "least" or not _small(problem, bounds, MOST_COORDINATES):
-        if cells is not None and cells.grow(deadline, MOST_OPEN_ALONE):
-            return cells.take()
-    elif cells is not None and not _small(problem, bounds, QUICK_COORDINATES) and cells.grow(deadline, trial=True):
-        return cells.take()
-    peaks = _semidefinite(problem, part, piece, uppers, goal, floor, deadline, threads)
-    if cells is not None and piece.upper > goal and cells.grow(deadline):
-        peaks += cells.take()
+    alone = problem.q.kind == "least" or not _small(problem, bounds, MOST_COORDINATES)
+    peaks: list[Floats] = []
+    try:
+        if cells is not None and (alone or not _small(problem, bounds, QUICK_COORDINATES)):
+            grown = cells.grow(deadline, MOST_OPEN_ALONE if alone else MOST_OPEN, trial=not alone)
+            if grown:
+                return peaks
+        peaks += _semidefinite(problem, part, piece, uppers, goal, floor, deadline, threads)
+        if cells is not None and piece.upper > goal:
+            cells.grow(deadline)
+    finally:  # after an interrupt too
+        if cells is not None:
+            peaks += cells.take()
     return peaks
 
 
@@ -73,9 +78,11 @@ def _semidefinite(
         _keep(piece, problem.look(part, bounds), piece.upper, dict(steps), _none(problem, part))
         uppers = better
     rows = RowSearch(problem, part, relaxation, np.minimum(uppers, better), max(goal, floor * (1 + NEAR)), deadline)
-    rows.run(threads)
-    if rows.proofs.rows and piece.finish is not None and rows.whole() < piece.upper:
-        piece.upper, piece.finish = rows.whole(), replace(piece.finish, forms=rows.proofs)
+    try:
+        rows.run(threads)
+    finally:  # after an interrupt too
+        if rows.proofs.rows and piece.finish is not None and rows.whole() < piece.upper:
+            piece.upper, piece.finish = rows.whole(), replace(piece.finish, forms=rows.proofs)
     return rows.peaks
 
 

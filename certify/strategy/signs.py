@@ -12,12 +12,15 @@ import time
 from certify.networks.maps import Floats
 from certify.provers.activations import Activations, Cell, stacked
 from certify.provers.branch import Finish, Piece
+from certify.provers.linear_program import count_open
 from certify.provers.problem import Problem
 
 # Open neurons, pairs counting once: beyond, every cut gains little. Where nothing else can be tried, more may do.
 MOST_OPEN, MOST_OPEN_ALONE = 40, 400
 # The share of the time that is spent on a trial, and the share of the gap that it has to close.
 TRIAL, CLOSED = 0.25, 0.25
+# Numbers in the expressions of a program: 160 MB.
+MOST = 20_000_000
 # What finishing the leaves may take of the time.
 GROWING = 0.8
 # Points from which to attack.
@@ -38,23 +41,35 @@ class SignTree:
         Returns whether there are cells to take.
         """
         now = time.perf_counter()
-        if now > deadline or len(self._problem.rows(self._part)) > 1 or self._piece.region.is_ball:
+        if now > deadline or not self._possible(most_open):
             return False
         self._cells = cells = Activations(self._problem, self._part, self._piece.region, self._goal)
-        if not 0 < cells.open <= most_open:
-            return False
         first, end = cells.root.upper, now + GROWING * (deadline - now)
         if trial:
             upper = cells.grow(now + TRIAL * (deadline - now))
             if upper > self._goal and first - upper < CLOSED * (first - self._floor):
                 return False
-        cells.grow(end)
-        self.upper = cells.finish(deadline)
+        try:
+            cells.grow(end)
+        finally:  # after an interrupt too
+            self.upper = cells.finish(deadline)
         return True
+
+    def _possible(self, most_open: int) -> bool:
+        """Whether cells can be bounded here: one group of rows, a box, signs of x alone, not too much of anything."""
+        graph = self._problem.graph
+        x_alone = all(b.kind != "free" and b.role == 0 for b in graph.blocks)
+        if len(self._problem.rows(self._part)) > 1 or self._piece.region.is_ball or not x_alone:
+            return False
+        open_ = count_open(graph, self._problem.bounds(self._piece.region))
+        return (
+            0 < open_ <= most_open and sum(b.size for b in graph.blocks) * (self._piece.region.lo.size + open_) < MOST
+        )
 
     def take(self) -> list[Floats]:
         """Put the cells below the piece if they are better; returns inputs at which the worst cells' programs peak."""
-        assert self._cells is not None
+        if self._cells is None:
+            return []
         if self.upper < self._piece.upper:
             self._piece.finish = None
             self._hang(self._piece, self._cells.root)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import certify as ct
+from certify.errors import CertifyError
 from certify.models import path
 from certify.networks.builder import Builder
 from certify.networks.evaluate import evaluate
@@ -16,6 +17,7 @@ from certify.networks.graph import Network
 from certify.networks.maps import Dense
 from certify.provers.activations import Activations
 from certify.provers.branch import Piece
+from certify.provers.linear_program import LinearProgram
 from certify.provers.problem import Problem
 from certify.strategy.signs import SignTree
 
@@ -131,3 +133,46 @@ def test_with_time_the_bracket_of_the_shipped_digits_closes():
     result = ct.bound(ct.discrepancy(f, ct.prune(f, fraction=0.2), over=X), "15s")
     assert float(result.bracket.upper) <= 1.005 * float(result.bracket.lower)
     assert result.leaves > 1
+
+
+def least(seed: int, limit: float) -> ct.Claim:
+    f = mlp(np.random.default_rng(seed), INPUTS, 8, 8, 2)
+    X = ct.box(-0.3 * np.ones(INPUTS), 0.3 * np.ones(INPUTS))
+    return ct.least(f, on_f=[[1, -1]], limits=[limit], over=X) <= 0
+
+
+def test_an_interrupt_keeps_the_cells(monkeypatch):
+    split, calls = Activations._split, []
+
+    def struck(self, *args):
+        calls.append(args)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return split(self, *args)
+
+    monkeypatch.setattr(Activations, "_split", struck)
+    # Beyond what attacks find and below what can be proved in so few cuts.
+    best = ct.bound(
+        ct.output_bound(least(1, 0.0).quantity.f, functional=[1, -1], over=least(1, 0.0).quantity.domain), 1
+    )
+    calls.clear()
+    result = ct.prove(least(1, float(best.bracket.lower) * 1.0005), "20s")
+    assert result.interrupted and len(calls) == 6
+    assert result.verdict.accepted and result.leaves == 6
+
+
+def test_a_solver_that_fails_leaves_a_bracket(monkeypatch):
+    def fails(self, *args):
+        raise CertifyError("linear program: HiGHS found no optimum")
+
+    monkeypatch.setattr(LinearProgram, "solve", fails)
+    result = ct.prove(least(1, -5.0), "2s")
+    assert result.status in ("refuted", "unknown") and result.verdict.accepted
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_signs_of_neurons_that_read_a_second_input_are_left_alone(joint):
+    f = mlp(np.random.default_rng(2), INPUTS, 6, 6, 2)
+    g = ct.ablate(f, 0, units=[0, 1], value="reach", joint=joint)
+    result = ct.bound(ct.discrepancy(f, g, over=ct.box(-0.05 * np.ones(INPUTS), 0.05 * np.ones(INPUTS))), "2s")
+    assert result.verdict.accepted and b"\nsign " not in result.certificate.files["proof"]
