@@ -18,7 +18,7 @@ from certify.provers.problem import Problem
 # Open neurons, pairs counting once: beyond, every cut gains little. Where nothing else can be tried, more may do.
 MOST_OPEN, MOST_OPEN_ALONE = 40, 400
 # The share of the time that is spent on a trial, and the share of the gap that it has to close.
-TRIAL, CLOSED = 0.25, 0.25
+TRIAL, CLOSED = 0.25, 0.12
 # Numbers in the expressions of a program: 160 MB.
 MOST = 20_000_000
 # What finishing the leaves may take of the time.
