@@ -159,12 +159,15 @@ class Activations:
 
     # ---- the tree
 
-    def grow(self, deadline: float, most: int = 4_000) -> float:
-        """Cut the worst cells until all are at most the goal or time is up; returns the largest bound."""
+    def grow(self, deadline: float, threads: int | None = None, most: int = 4_000) -> float:
+        """Cut the worst cells until all are at most the goal or time is up; returns the largest bound.
+
+        threads: None for one for each core.
+        """
         heap = [(-c.upper, k, c) for k, c in enumerate(self.root.leaves())]
         order = len(heap)
         heapq.heapify(heap)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
             while -heap[0][0] > self.goal and time.perf_counter() < deadline and self.leaves < most:
                 cell = heapq.heappop(heap)[2]
                 # What is below the next one needs no more work before that.

@@ -49,12 +49,12 @@ def improve(
     peaks: list[Floats] = []
     try:
         if cells is not None and (alone or not _small(problem, bounds, QUICK_COORDINATES)):
-            grown = cells.grow(deadline, MOST_OPEN_ALONE if alone else MOST_OPEN, trial=not alone)
+            grown = cells.grow(deadline, MOST_OPEN_ALONE if alone else MOST_OPEN, not alone, threads)
             if grown:
                 return peaks
         peaks += _semidefinite(problem, part, piece, uppers, goal, floor, deadline, threads)
         if cells is not None and piece.upper > goal:
-            cells.grow(deadline)
+            cells.grow(deadline, threads=threads)
     finally:  # after an interrupt too
         if cells is not None:
             peaks += cells.take()

@@ -35,25 +35,28 @@ class SignTree:
         self._problem, self._part, self._piece, self._goal, self._floor = problem, part, piece, goal, floor
         self._cells: Activations | None = None
 
-    def grow(self, deadline: float, most_open: int = MOST_OPEN, trial: bool = False) -> bool:
-        """Cut cells until the goal or the deadline, unless more neurons are open; ``trial``: only while it is worth it.
+    def grow(
+        self, deadline: float, most_open: int = MOST_OPEN, trial: bool = False, threads: int | None = None
+    ) -> bool:
+        """Cut cells, or go on cutting them, until the goal or the deadline, unless more neurons are open.
 
-        Returns whether there are cells to take.
+        trial: only while it is worth it; threads: None for one for each core. Returns whether it came to an end.
         """
         now = time.perf_counter()
-        if now > deadline or not self._possible(most_open):
-            return False
-        self._cells = cells = Activations(self._problem, self._part, self._piece.region, self._goal)
-        first, end = cells.root.upper, now + GROWING * (deadline - now)
-        if trial:
-            upper = cells.grow(now + TRIAL * (deadline - now))
-            if upper > self._goal and first - upper < CLOSED * (first - self._floor):
+        if self._cells is None:
+            if now > deadline or not self._possible(most_open):
                 return False
+            self._cells = Activations(self._problem, self._part, self._piece.region, self._goal)
+        cells, first = self._cells, self._cells.root.upper
         try:
-            cells.grow(end)
+            if trial:
+                upper = cells.grow(now + TRIAL * (deadline - now), threads)
+                if upper > self._goal and first - upper < CLOSED * (first - self._floor):
+                    return False
+            cells.grow(now + GROWING * (deadline - now), threads)
+            return True
         finally:  # after an interrupt too
             self.upper = cells.finish(deadline)
-        return True
 
     def _possible(self, most_open: int) -> bool:
         """Whether cells can be bounded here: one group of rows, a box, signs of x alone, not too much of anything."""
