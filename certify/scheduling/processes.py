@@ -15,6 +15,7 @@ import sys
 import threading
 import types
 from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
@@ -32,7 +33,7 @@ class _Process(SpawnProcess):
         os.environ.update(ONE_THREAD)
         sys.modules["__main__"] = types.ModuleType("__main__")
         try:
-            return SpawnProcess._Popen(process_obj)
+            return _deaf(process_obj)
         finally:
             sys.modules["__main__"] = main
             for k, v in before.items():
@@ -42,13 +43,40 @@ class _Process(SpawnProcess):
                     os.environ[k] = v
 
 
+class _MainProcess(SpawnProcess):
+    """A process that imports the main script."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        return _deaf(process_obj)
+
+
 class _Context(SpawnContext):
     Process = _Process
+
+
+class _MainContext(SpawnContext):
+    Process = _MainProcess
+
+
+def _deaf(process_obj: Any) -> Any:
+    """Start a process with interrupts blocked, as it inherits: one that comes before it ignores them would kill it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return SpawnProcess._Popen(process_obj)
+    # Starting its tracker, which it would do in there, multiprocessing lets interrupts through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return SpawnProcess._Popen(process_obj)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:
     # Ctrl-C reaches every process of the terminal's group; the scheduler decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -77,7 +105,7 @@ class Processes:
 
     def executor(self) -> Executor:
         if self._executor is None:
-            context = multiprocessing.get_context("spawn") if self._main else _Context()
+            context = _MainContext() if self._main else _Context()
             self._executor = ProcessPoolExecutor(self._count, mp_context=context, initializer=_start_worker)
         return self._executor
 

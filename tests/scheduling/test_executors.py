@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pytest
 import toy
 
 from certify.errors import CertifyError
-from certify.scheduling import Goal, Outcome, Unit, executor_of, run
+from certify.scheduling import Goal, Outcome, Unit, executor_of, processes, run
 from certify.scheduling.executors import available_cpus
 
 PROBLEM = toy.toy(n=2)
@@ -227,3 +228,17 @@ def test_a_scheduler_lost_in_mid_run_ends_it_with_a_bracket() -> None:
     assert found.ended == "lost"
     assert "no workers at" in found.failures[-1].reason
     assert found.lower <= toy.maximum(PROBLEM) <= found.upper
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks on this system")
+@pytest.mark.parametrize("kind", [processes._Process, processes._MainProcess])
+def test_an_interrupt_that_comes_while_a_worker_starts_does_not_end_it(kind):
+    worker = kind(target=time.sleep, args=(0.2,))
+    worker.start()
+    for _ in range(60):
+        os.kill(worker.pid, signal.SIGINT)
+        time.sleep(0.005)
+    worker.join(30)
+    assert worker.exitcode == 0
+    # Here it is only put off, not lost.
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
