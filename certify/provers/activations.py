@@ -186,11 +186,12 @@ class Activations:
                     heapq.heappush(heap, (-c.upper, order, c))
         return -heap[0][0]
 
-    def finish(self, deadline: float) -> float:
+    def finish(self, threads: int | None = None) -> float:
         """Bound all rows of all leaves as their hints do, or better; returns the largest bound of a leaf.
 
         Rows that no program of a leaf bounded have hints from above, whose slopes a leaf without some open sign may
-        not use: default slopes may be better, and a program is, while time remains.
+        not use: default slopes may be better, and for about one row in a leaf it takes a program. There is no deadline:
+        one leaf that is left out spoils the bound of all.
         """
         leaves = list(self.root.leaves())
         aim = max(self.goal, *(c.upper for c in leaves))
@@ -204,13 +205,14 @@ class Activations:
             _complete(hints, fresh)
             hints.replace_where(-values < found, fresh)
             found = np.minimum(found, -values)
+            bad = []
             for i, c in enumerate(some):
                 c.uppers, c.hints = found[i], [hints.take(i, r) for r in range(found.shape[1])]
-                c.upper, c.solved = self._quantity(c.uppers), set()
-                if bounds.empty[i]:
-                    c.upper = -math.inf
-                elif c.upper > aim and time.perf_counter() < deadline:
-                    self._settle(c, bounds.take(slice(i, i + 1)), aim)
+                c.upper, c.solved = -math.inf if bounds.empty[i] else self._quantity(c.uppers), set()
+                if c.upper > aim:
+                    bad.append((c, bounds.take(slice(i, i + 1))))
+            with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+                list(pool.map(lambda job: self._settle(job[0], job[1], aim), bad))
         return max(c.upper for c in leaves)
 
 

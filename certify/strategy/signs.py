@@ -22,7 +22,7 @@ TRIAL, CLOSED = 0.25, 0.12
 # Numbers in the expressions of a program: 160 MB.
 MOST = 20_000_000
 # What finishing the leaves may take of the time.
-GROWING = 0.8
+GROWING = 0.65
 # Points from which to attack.
 POINTS = 20
 
@@ -56,7 +56,7 @@ class SignTree:
             cells.grow(now + GROWING * (deadline - now), threads)
             return True
         finally:  # after an interrupt too
-            self.upper = cells.finish(deadline)
+            self.upper = cells.finish(threads)
 
     def _possible(self, most_open: int) -> bool:
         """Whether cells can be bounded here: one group of rows, a box, signs of x alone, not too much of anything."""

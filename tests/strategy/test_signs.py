@@ -47,7 +47,7 @@ def test_every_point_lies_in_a_cell_and_below_its_bounds(seed):
     problem = Problem(q)
     cells = Activations(problem, 0, problem.region(0), goal=0.0)
     cells.grow(time.perf_counter() + 1.0, most=40)
-    cells.finish(time.perf_counter() + 1.0)
+    cells.finish()
     leaves = list(cells.root.leaves())
     assert len(leaves) > 4
     rng = np.random.default_rng(seed)
