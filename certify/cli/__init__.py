@@ -1,4 +1,4 @@
-"""The command line: ``certify prove | check | diff | explain | audit | demo``.
+"""The command line: ``certify prove | check | diff | explain | audit | rules | demo``.
 
 Exit codes are verdicts, and nothing else looks like one:
 
@@ -10,7 +10,8 @@ Exit codes are verdicts, and nothing else looks like one:
 An interrupted search is no interrupted command: what it found is checked and reported, with 0, 1 or 2. Only a second
 interrupt, or one before there is any bound, leaves with 130.
 
-This module turns what happens into an exit code and one line; the commands are in certify.cli.searching and judging.
+This module turns what happens into an exit code and one line; the commands
+are in certify.cli.searching, judging and tracing.
 """
 
 from __future__ import annotations
@@ -62,12 +63,12 @@ def run(arguments: Sequence[str]) -> int:
 def _dispatch(given: list[str]) -> int:
     import cyclopts
 
-    from certify.cli import judging, searching
+    from certify.cli import judging, searching, tracing
     from certify.cli.app import app
     from certify.errors import CertifyError
 
     # Importing these modules registers their commands.
-    assert judging and searching
+    assert judging and searching and tracing
     try:
         command, bound, _ = app.parse_args(given, print_error=False, exit_on_error=False)
     except cyclopts.CycloptsError as e:

@@ -18,6 +18,9 @@ from certify.kernel.rules.difference import intercept, owners
 from certify.networks.builder import Builder
 from certify.networks.maps import Dense
 
+# What these tests bear on: certify/traceability.py.
+TESTED_RULES = ("difference",)
+
 number = st.integers(-60, 60)
 
 

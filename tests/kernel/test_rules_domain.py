@@ -19,6 +19,9 @@ from certify.kernel.verdict import Rejected
 from certify.networks.builder import Builder
 from certify.networks.maps import Dense
 
+# What these tests bear on: certify/traceability.py.
+TESTED_RULES = ("domain",)
+
 ARITHMETIC = pytest.mark.parametrize("arithmetic", [FAST, PURE], ids=["fast", "pure"])
 
 

@@ -18,6 +18,9 @@ from rational_oracle import squared, worst
 
 from certify.kernel import replay
 
+# What these tests bear on: certify/traceability.py.
+TESTED_RULES = ("forward", "backward", "difference", "split", "conclude")
+
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 

@@ -23,6 +23,9 @@ from certify.kernel import replay
 from certify.kernel.arithmetic import fast, pure
 from certify.kernel.rules.psd import lower_bound
 
+# What these tests bear on: certify/traceability.py.
+TESTED_RULES = ("quadratic", "psd")
+
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 

@@ -36,6 +36,9 @@ from certify.kernel.words import Lines
 from certify.networks.builder import Builder
 from certify.networks.maps import Dense
 
+# What these tests bear on: certify/traceability.py.
+TESTED_RULES = ("split", "conclude", "forward")
+
 
 def _cells(lines, low, high, plans=1):
     cursor = Lines("proof", ("\n".join(lines) + "\n").encode())
