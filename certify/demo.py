@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 DIGITS = 5
 RADIUS = "0.02"
 FALSE_RADIUS = "0.05"
-SECONDS = 10.0
+SECONDS = 3.0
 COARSENINGS: tuple[tuple[str, str, Callable[[Network], Network]], ...] = (
     ("prune", "half of the weights set to zero", lambda net: prune(net, fraction=0.5)),
     ("low-rank", "half of the singular values kept", lambda net: low_rank(net, keep=0.5)),
