@@ -75,7 +75,7 @@ Definition with_weights (f : fixedmap) (p : pattern) (change : list Z -> list Z)
 
 Definition weights_are (f : fixedmap) (n : nat) : bool := (length (fm_lo f) =? n)%nat.
 
-Definition below (n : nat) (sigma : list Z) : bool := forallb (fun i => i <? Z.of_nat n) sigma.
+Definition all_below (n : nat) (sigma : list Z) : bool := forallb (fun i => i <? Z.of_nat n) sigma.
 
 (** S M *)
 Definition gathered_map (f : fixedmap) (sigma : option (list Z)) : option fixedmap :=
@@ -106,7 +106,7 @@ Definition folded_map (f : fixedmap) (sigma : option (list Z)) (size : nat) : op
   | Some index =>
       match fm_pattern f with
       | PDense n_out n_in =>
-          if weights_are f (n_out * n_in) && (length index =? n_in)%nat && below size index
+          if weights_are f (n_out * n_in) && (length index =? n_in)%nat && all_below size index
           then Some (with_weights f (PDense n_out size) (fold_rows 0 Z.add n_out n_in size index)) else None
       | PConv g =>
           let k := prod_nat (cv_kernel g) in
@@ -116,7 +116,7 @@ Definition folded_map (f : fixedmap) (sigma : option (list Z)) (size : nat) : op
           | Some channels =>
               let n := (size / p)%nat in
               if (cv_groups g =? 1)%nat && weights_are f (cv_out g * (cv_in g * k))
-                 && (size mod p =? 0)%nat && (length channels =? cv_in g)%nat && below n channels
+                 && (size mod p =? 0)%nat && (length channels =? cv_in g)%nat && all_below n channels
               then Some (with_weights f (PConv (with_channels g n (cv_out g)))
                                       (fold_channels 0 Z.add (cv_out g) (cv_in g) k n channels)) else None
           end
@@ -328,7 +328,8 @@ Qed.
 Lemma channelwise_spread p sigma channels : channelwise p sigma = Some channels ->
   sigma = spread p channels /\ (0 < p)%nat.
 Proof.
-  unfold channelwise. destruct (Nat.eqb_spec p 0); [discriminate|]. split; [|lia]. revert H. destruct (list_eqb _ _ _) eqn:E; [|discriminate]. intros H; injection H as <-.
+  unfold channelwise. destruct (Nat.eqb_spec p 0); [discriminate|]. split; [|lia]. revert H.
+  destruct (list_eqb _ _ _) eqn:E; [|discriminate]. intros H; injection H as <-.
   apply (list_eqb_eq Z.eqb) in E; [exact E | intros; apply Z.eqb_eq; assumption].
 Qed.
 
@@ -489,7 +490,7 @@ Proof.
   destruct (IH l (x :: r) ltac:(lia)) as [E1 E2]. rewrite E1, E2. simpl. rewrite <- app_assoc. split; [reflexivity | lia].
 Qed.
 
-Lemma fold_into_total n sigma : forall l left right, below n sigma = true -> Forall ok l ->
+Lemma fold_into_total n sigma : forall l left right, all_below n sigma = true -> Forall ok l ->
   Forall ok (rev left ++ right) -> length (rev left ++ right) = n ->
   let out := fold_into add sigma l (length left) left right in
   total 0 out = total 0 (rev left ++ right) + targets sigma l /\ Forall ok out /\ length out = n.
@@ -549,7 +550,7 @@ Proof.
   unfold nthz. destruct (i <? 0)%Z; lra.
 Qed.
 
-Lemma fold_row_correct n sigma row y : below n sigma = true ->
+Lemma fold_row_correct n sigma row y : all_below n sigma = true ->
   let out := fold_into Rplus sigma row 0 [] (repeat 0 n) in
   dotR out y = dotR row (gather sigma y) /\ length out = n.
 Proof.
@@ -651,7 +652,7 @@ Proof. intros E. induction l as [|x l IH]; intros k; simpl; [reflexivity|]. rewr
 
 Lemma fold_channels_correct g g' n k channels row y o :
   cv_groups g = 1%nat -> g' = with_channels g n (cv_out g) -> k = prod_nat (cv_kernel g) ->
-  (0 < prod_nat (cv_spatial g))%nat -> length channels = cv_in g -> length row = (cv_in g * k)%nat -> below n channels = true ->
+  (0 < prod_nat (cv_spatial g))%nat -> length channels = cv_in g -> length row = (cv_in g * k)%nat -> all_below n channels = true ->
   let out := concat (fold_into (map2 Rplus) channels (chunk (cv_in g) k row) 0 [] (repeat (repeat 0 k) n)) in
   sdot (joined (conv_inputs g' 0 o) out) y
   = sdot (joined (conv_inputs g 0 o) row) (gather (spread (prod_nat (cv_spatial g)) channels) y)
@@ -829,7 +830,8 @@ Proof.
     apply within_sides in KA as [LA UA], KB as [LB UB]. apply within_sides.
     assert (T : forall (P Q U : Z -> R -> Prop), (forall u v x y, P u x -> Q v y -> U (u - v)%Z (x - y)) ->
       forall u v x y, Forall2 P u x -> Forall2 Q v y -> Forall2 U (subz u v) (map2 Rminus x y)).
-    { intros P Q U H u v x y HP. revert v y. induction HP as [|u0 x0 u x H0 HP IH]; intros v y HQ; destruct HQ; simpl; constructor; auto. }
+    { intros P Q U H u v x y HP. revert v y.
+      induction HP as [|u0 x0 u x H0 HP IH]; intros v y HQ; destruct HQ; simpl; constructor; auto. }
     split; [apply (T (low_ok h) (high_ok h)) | apply (T (high_ok h) (low_ok h))]; try assumption;
       unfold low_ok, high_ok; intros u v x y Hu Hv; rewrite minus_IZR, Rmult_minus_distr_r; lra.
   - intros y. rewrite <- map_less, instance_map, apply_less, <- !instance_map.

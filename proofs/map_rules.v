@@ -194,7 +194,8 @@ Proof.
   assert (Forall2 (fun x y => (scale_up num den t y - scale_down num den t x <= width)%Z) a b).
   { rewrite <- La in Lb. clear - Lb W1. revert b Lb W1.
     induction a as [|x a IH]; intros [|y b] L W1; try discriminate; constructor; simpl in *; inversion W1; subst; auto. }
-  clear - H La Lb W. revert m La Lb W. induction H as [|x y a b Hxy H IH]; intros [|z m] La Lb W; try discriminate; [constructor|].
+  clear - H La Lb W. revert m La Lb W.
+  induction H as [|x y a b Hxy H IH]; intros [|z m] La Lb W; try discriminate; [constructor|].
   inversion W; subst; simpl in *. constructor; [|apply IH; auto].
   split; [tauto|]. eapply Rle_trans; [apply H3|]. apply IZR_le. lia.
 Qed.
