@@ -1,7 +1,7 @@
 (** From the lines of a plan to blocks and steps: everything a plan says is validated against the graph here; the rules
     then run without looking back. Spec: format.md#proof, rules.md#blocks and #difference; proof.py, forms.py. *)
 From Coq Require Import ZArith List Bool String.
-From Certify Require Import vectors syntax floats maps map_rules plans semantics result graph.
+From Certify Require Import vectors syntax floats maps map_rules map_differences plans semantics result graph.
 Import ListNotations.
 Open Scope bool_scope.
 Open Scope Z_scope.
