@@ -93,7 +93,7 @@ Fixpoint row_bounds (consts : list (list Z * list Z)) (maps : prepared) (q c : Z
       end
   end.
 
-Definition raise (l : list Z) (found : list (nat * Z)) : list Z :=
+Definition lift (l : list Z) (found : list (nat * Z)) : list Z :=
   fold_left (fun l (f : nat * Z) => update (fst f) (Z.max (snd f)) 0 l) found l.
 Definition cut_down (l : list Z) (found : list (nat * Z)) : list Z :=
   fold_left (fun l (f : nat * Z) => update (fst f) (Z.min (- snd f)) 0 l) found l.
@@ -114,7 +114,7 @@ Definition sharpen (b : nat) (c q : Z) (rows : option (list nat)) (h : hint_tabl
         let consts := all_constants bd in
         let maps := maps_at q in
         match row_bounds consts maps q c bd h b true 0 entries, row_bounds consts maps q c bd h b false n entries with
-        | Some ups, Some downs => set_bounds bd b (raise (lows bd b) ups) (cut_down (highs bd b) downs)
+        | Some ups, Some downs => set_bounds bd b (lift (lows bd b) ups) (cut_down (highs bd b) downs)
         | _, _ => None
         end
     end in

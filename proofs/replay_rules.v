@@ -238,9 +238,9 @@ Proof.
   - rewrite Rmult_assoc, PP. lra.
 Qed.
 
-Lemma raise_holds hi v found : forall lo, within lo hi v ->
+Lemma lift_holds hi v found : forall lo, within lo hi v ->
   Forall (fun f => IZR (snd f) <= nth (fst f) v 0) found -> Forall (fun i => (i < List.length v)%nat) (map fst found) ->
-  within (raise lo found) hi v.
+  within (lift lo found) hi v.
 Proof.
   induction found as [|[i k] found IH]; intros lo W F M; [exact W|]. inversion F; inversion M; subst; simpl in *.
   apply IH; try assumption. apply within_update_lo; [assumption | assumption |].
@@ -277,7 +277,7 @@ Proof.
   assert (F : on_V (List.length (bd_lo bd)) (match entries with [] => Some bd | _ =>
      match row_bounds p lf (all_constants p bd) (maps_at p q) q c bd h b true 0 entries,
            row_bounds p lf (all_constants p bd) (maps_at p q) q c bd h b false n entries with
-     | Some ups, Some downs => set_bounds bd b (raise (lows bd b) ups) (cut_down (highs bd b) downs)
+     | Some ups, Some downs => set_bounds bd b (lift (lows bd b) ups) (cut_down (highs bd b) downs)
      | _, _ => None end end)).
   { apply on_V_each. intros vals Hv. destruct entries as [|e es] eqn:E; [exists bd; auto|].
     rewrite <- E.
@@ -290,7 +290,7 @@ Proof.
     destruct (row_bounds_holds q c bd h b false vals (plan_holds vals Hv) (B vals Hv) Q C L entries n) as (downs & -> & D1 & D2).
     assert (W : within (lows bd b) (highs bd b) (values vals b)) by (apply (B vals Hv); exact L).
     apply set_holds; [apply B; assumption | exact L |].
-    apply raise_holds; [apply cut_down_holds; [exact W | exact D1 | rewrite D2; exact I] | | rewrite U2; exact I].
+    apply lift_holds; [apply cut_down_holds; [exact W | exact D1 | rewrite D2; exact I] | | rewrite U2; exact I].
     eapply Forall_impl; [|exact U1]. intros f H. simpl in H. lra. }
   match goal with F : on_V _ ?o |- context [match ?o' with None => _ | Some _ => _ end] => change o' with o end.
   destruct F as (bd' & -> & L' & B'). destruct (is_pair p b).
