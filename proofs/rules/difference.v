@@ -101,9 +101,11 @@ Definition open_entries (blocks : list block) (b : nat) (bd : bounds) : list nat
 
 Open Scope R_scope.
 
-Lemma within_meet lo hi v : within lo hi v -> forall lo' hi', within lo' hi' v -> within (map2 Z.max lo lo') (map2 Z.min hi hi') v.
+Lemma within_meet lo hi v : within lo hi v -> forall lo' hi', within lo' hi' v ->
+  within (map2 Z.max lo lo') (map2 Z.min hi hi') v.
 Proof.
-  induction 1 as [|l h x lo hi v B W IH]; intros lo' hi' W'; inversion W'; subst; simpl; constructor; [|apply IH; assumption].
+  induction 1 as [|l h x lo hi v B W IH]; intros lo' hi' W'; inversion W'; subst; simpl; constructor; [|apply IH;
+    assumption].
   split; [apply max_le; tauto|]. destruct (Z.min_spec h h0) as [[_ ->] | [_ ->]]; tauto.
 Qed.
 
@@ -115,14 +117,16 @@ Proof. intros H lo hi v. induction 1; simpl; constructor; [apply H|]; assumption
 Lemma within_plus lo hi v : within lo hi v -> forall lo' hi' v', within lo' hi' v' -> length v = length v' ->
   within (map2 Z.add lo lo') (map2 Z.add hi hi') (map2 Rplus v v').
 Proof.
-  induction 1; intros lo' hi' v' W' L; inversion W'; subst; simpl in *; try discriminate; constructor; [rewrite !plus_IZR; lra|].
+  induction 1; intros lo' hi' v' W' L; inversion W'; subst; simpl in *; try discriminate; constructor;
+    [rewrite !plus_IZR; lra|].
   apply IHwithin; [assumption | lia].
 Qed.
 
 Lemma within_minus lo hi v : within lo hi v -> forall lo' hi' v', within lo' hi' v' -> length v = length v' ->
   within (subz lo hi') (subz hi lo') (map2 Rminus v v').
 Proof.
-  induction 1; intros lo' hi' v' W' L; inversion W'; subst; simpl in *; try discriminate; constructor; [rewrite !minus_IZR; lra|].
+  induction 1; intros lo' hi' v' W' L; inversion W'; subst; simpl in *; try discriminate; constructor;
+    [rewrite !minus_IZR; lra|].
   apply IHwithin; [assumption | lia].
 Qed.
 
@@ -138,16 +142,19 @@ Proof.
   rewrite <- A, <- B, <- C, E0. repeat split; f_equal; field; assumption.
 Qed.
 
-Lemma within_differences delta lu uu u lw uw w : (0 <= delta)%Z -> within lu uu u -> within lw uw w -> length u = length w ->
+Lemma within_differences delta lu uu u lw uw w : (0 <= delta)%Z -> within lu uu u -> within lw uw w ->
+  length u = length w ->
   within (differences delta lu uw) (differences delta uu lw) (map (fun x => x * pow2 delta) (map2 Rminus u w)).
 Proof.
   intros P U W L. unfold differences. apply (within_map _ _ (fun x => x * pow2 delta)).
-  - intros l h x B. rewrite !shiftl_IZR by assumption. split; (apply Rmult_le_compat_r; [apply Rlt_le, pow2_pos | tauto]).
+  - intros l h x B. rewrite !shiftl_IZR by assumption. split; (apply Rmult_le_compat_r;
+    [apply Rlt_le, pow2_pos | tauto]).
   - apply within_minus; assumption.
 Qed.
 
 Lemma within_parts delta ld ud d : within ld ud d ->
-  within (map (fun x => Z.shiftr x delta) ld) (map (fun x => - Z.shiftr (- x) delta)%Z ud) (map (fun x => x / pow2 delta) d).
+  within (map (fun x => Z.shiftr x delta) ld) (map (fun x => - Z.shiftr (- x) delta)%Z ud)
+    (map (fun x => x / pow2 delta) d).
 Proof.
   apply (within_map _ _ (fun x => x / pow2 delta)). intros l h x B.
   assert (P : 0 <= / pow2 delta) by (apply Rlt_le, Rinv_0_lt_compat, pow2_pos). split.
@@ -188,8 +195,10 @@ Proof.
     rewrite (relu_side true a), (relu_side true y0) by (simpl; lra). rewrite <- E0. exact BD.
   - pose proof (relu_difference_between delta a y0 (pow2_pos delta)) as [A C]. cbv zeta in A, C. rewrite <- E0 in A, C.
     unfold negpart, pospart. split.
-    + eapply Rle_trans; [|exact A]. apply Rmin_glb; [apply Rle_trans with (IZR ld0); [apply IZR_le; lia | tauto] | apply IZR_le; lia].
-    + eapply Rle_trans; [exact C|]. apply Rmax_lub; [apply Rle_trans with (IZR ud0); [tauto | apply IZR_le; lia] | apply IZR_le; lia].
+    + eapply Rle_trans; [|exact A]. apply Rmin_glb; [apply Rle_trans with (IZR ld0); [apply IZR_le;
+      lia | tauto] | apply IZR_le; lia].
+    + eapply Rle_trans; [exact C|]. apply Rmax_lub; [apply Rle_trans with (IZR ud0); [tauto | apply IZR_le;
+      lia] | apply IZR_le; lia].
 Qed.
 
 Lemma within_choose index : forall lo hi lo' hi' v, length index = length v -> within lo hi v -> within lo' hi' v ->
@@ -214,7 +223,8 @@ Proof.
   induction l as [|a l IH]; intros [|n] [|i] L; simpl in *; try lia; try reflexivity. apply IH; lia.
 Qed.
 
-Lemma set_bounds_correct bd vals b lo hi : bounds_hold bd vals -> (b < length (bd_lo bd))%nat -> within lo hi (values vals b) ->
+Lemma set_bounds_correct bd vals b lo hi : bounds_hold bd vals -> (b < length (bd_lo bd))%nat ->
+  within lo hi (values vals b) ->
   exists bd', set_bounds bd b lo hi = Some bd' /\ bounds_hold bd' vals /\ length (bd_lo bd') = length (bd_lo bd).
 Proof.
   intros [E [L H]] B W. unfold set_bounds. rewrite (crossed_within _ _ _ W). eexists. split; [reflexivity|].
@@ -223,7 +233,8 @@ Proof.
 Qed.
 
 Lemma append_bounds_correct bd vals lo hi : bounds_hold bd vals -> (length (bd_lo bd) < length vals)%nat ->
-  within lo hi (values vals (length (bd_lo bd))) -> bounds_hold {| bd_lo := bd_lo bd ++ [lo]; bd_hi := bd_hi bd ++ [hi] |} vals.
+  within lo hi (values vals (length (bd_lo bd))) ->
+  bounds_hold {| bd_lo := bd_lo bd ++ [lo]; bd_hi := bd_hi bd ++ [hi] |} vals.
 Proof.
   intros [E [L H]] B W. unfold bounds_hold, lows, highs in *. simpl. rewrite !app_length. simpl. repeat split; try lia.
   intros i I. destruct (Nat.eq_dec i (length (bd_lo bd))) as [-> | N].
@@ -300,7 +311,8 @@ Proof.
   destruct (set_bounds_correct bd2 vals w _ _ H2 ltac:(lia) HW') as [bd3 [-> [H3 E3]]]. split; [assumption | lia].
 Qed.
 
-Theorem enclose_correct b img : b = length (bd_lo bd) -> (b < length blocks)%nat -> pair_of (nth b blocks no_block) <> None ->
+Theorem enclose_correct b img : b = length (bd_lo bd) -> (b < length blocks)%nat ->
+  pair_of (nth b blocks no_block) <> None ->
   (relation_of (nth b blocks no_block) <> None -> within (fst img) (snd img) (values vals b)) ->
   within (fst (enclose (nth b blocks no_block) img bd)) (snd (enclose (nth b blocks no_block) img bd)) (values vals b).
 Proof.
@@ -311,14 +323,16 @@ Proof.
   set (delta := bk_delta (nth b blocks no_block)) in *.
   assert (U := S u IU). assert (W := S w IW).
   destruct (difference_vectors delta _ _ _ L1 L2 V) as [VD _].
-  pose proof (within_differences delta _ _ _ _ _ _ D (H u ltac:(lia)) (within_picked sigma _ _ _ (H w ltac:(lia))) ltac:(lia)) as T.
+  pose proof (within_differences delta _ _ _ _ _ _ D (H u ltac:(lia)) (within_picked sigma _ _ _ (H w ltac:(lia)))
+    ltac:(lia)) as T.
   rewrite <- VD in T. clear VD.
   destruct M as [_ [_ M]]. unfold pair_of, relation_of, sources in KP, IM, S.
   destruct (bk_kind (nth b blocks no_block)); try discriminate; [exact T | |].
   - injection KP as -> -> ->. destruct M as [_ [MU [MW [L3 [L4 MI]]]]]. simpl in S.
     apply within_meet; [exact T|].
     assert (R0 := within_relu_difference delta _ _ _ (H x ltac:(rewrite <- B; apply S; tauto)) _ _ _ _ _ _
-      (within_picked sigma _ _ _ (H y ltac:(rewrite <- B; apply S; tauto))) (H inner ltac:(rewrite <- B; apply S; tauto)) L3 L4 MI).
+      (within_picked sigma _ _ _ (H y ltac:(rewrite <- B; apply S; tauto))) (H inner ltac:(rewrite <- B; apply S;
+        tauto)) L3 L4 MI).
     rewrite <- gathered_relu, <- MU, <- MW, <- V in R0.
     destruct sigma as [index|]; [|exact R0]. simpl where_paired. apply within_choose; [|exact R0 | exact T].
     rewrite <- L2. simpl. unfold gather. rewrite map_length. reflexivity.
@@ -359,7 +373,8 @@ Proof.
 Qed.
 
 (** The pair rule at a block, with the bounds of a leaf. *)
-Definition push_block (blk : block) (size_w : nat) (bd : bounds) (cd cu cw : list Z) (hint : option (list Z * list Z)) : option pushed :=
+Definition push_block (blk : block) (size_w : nat) (bd : bounds) (cd cu cw : list Z)
+    (hint : option (list Z * list Z)) : option pushed :=
   match bk_kind blk with
   | KPairRelu _ _ sigma inner x y =>
       push_pair (bk_delta blk) sigma size_w cd cu cw (lows bd x, highs bd x)
@@ -389,7 +404,8 @@ Qed.
 
 (** Differences are enclosed, tightened and pushed back soundly, on every leaf; what a functional has on a difference
     without a relation is exactly what goes to its parts. *)
-Theorem difference_correct region blocks vals bd : plan_means region blocks vals -> earlier blocks = true -> bounds_hold bd vals ->
+Theorem difference_correct region blocks vals bd : plan_means region blocks vals -> earlier blocks = true ->
+  bounds_hold bd vals ->
   (forall img, let b := length (bd_lo bd) in
     (b < length blocks)%nat -> pair_of (nth b blocks no_block) <> None ->
     (relation_of (nth b blocks no_block) <> None -> within (fst img) (snd img) (values vals b)) ->
@@ -417,7 +433,8 @@ Proof.
   intros P S H. repeat split.
   - intros img. apply (enclose_block_correct region); assumption.
   - intros b. apply (tighten_correct region); assumption.
-  - intros b u w sigma inner x y cd cu cw hint B K. apply (push_block_correct region blocks vals bd b u w sigma inner x y); assumption.
+  - intros b u w sigma inner x y cd cu cw hint B K. apply (push_block_correct region blocks vals bd b u w sigma inner
+    x y); assumption.
   - intros b u w sigma c B K on. destruct P as [PL PM]. destruct (PM b B) as [_ [D M]].
     pose proof (earlier_sources _ _ S B w) as O. unfold sources in O. rewrite K in M, O. simpl in O.
     destruct (PM w ltac:(lia)) as [SW _]. apply push_direct_correct; assumption.

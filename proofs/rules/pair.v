@@ -86,7 +86,8 @@ Record pushed_entry := { e_u : Z; e_w : Z; e_x : Z; e_inner : Z; e_y : Z; e_k : 
 
 (** c, cu, m: coefficients on d, u and (with this row) w. Entries without a coefficient on d, and those that are paired
     with nothing, are not touched by the rule; it is exact where both signs are known and agree. *)
-Definition push_entry (delta lx ux ly uy ld ud : Z) (paired : bool) (c cu m : Z) (hint : option (Z * Z)) : option pushed_entry :=
+Definition push_entry (delta lx ux ly uy ld ud : Z) (paired : bool) (c cu m : Z) (hint : option (Z * Z)) :
+  option pushed_entry :=
   if c =? 0 then Some {| e_u := cu; e_w := 0; e_x := 0; e_inner := 0; e_y := 0; e_k := 0 |}
   else let shifted := Z.shiftl c delta in
   if negb paired then Some {| e_u := cu + shifted; e_w := 0; e_x := 0; e_inner := 0; e_y := 0; e_k := 0 |}
@@ -111,15 +112,19 @@ Definition hd_slopes (hint : option (list Z * list Z)) : option (Z * Z) :=
 Definition tl_slopes (hint : option (list Z * list Z)) : option (list Z * list Z) :=
   match hint with Some (p, t) => Some (tl p, tl t) | None => None end.
 
-(** All entries; here on_w is what was taken from S w, and on_y is on S y. Entries of [index] below zero are unpaired. *)
-Fixpoint push_entries (delta : Z) (lx ux ly uy ld ud index cd cu mine : list Z) (hint : option (list Z * list Z)) : option pushed :=
+(** All entries; here on_w is what was taken from S w, and on_y is on S y.
+  Entries of [index] below zero are unpaired. *)
+Fixpoint push_entries (delta : Z) (lx ux ly uy ld ud index cd cu mine : list Z) (hint : option (list Z * list Z)) :
+  option pushed :=
   match lx, ux, ly, uy, ld, ud with
   | lx0 :: lx', ux0 :: ux', ly0 :: ly', uy0 :: uy', ld0 :: ld', ud0 :: ud' =>
-      match push_entry delta lx0 ux0 ly0 uy0 ld0 ud0 (0 <=? hd 0 index) (hd 0 cd) (hd 0 cu) (hd 0 mine) (hd_slopes hint),
+      match push_entry delta lx0 ux0 ly0 uy0 ld0 ud0 (0 <=? hd 0 index) (hd 0 cd) (hd 0 cu) (hd 0 mine)
+              (hd_slopes hint),
             push_entries delta lx' ux' ly' uy' ld' ud' (tl index) (tl cd) (tl cu) (tl mine) (tl_slopes hint) with
       | Some e, Some p =>
           Some {| on_u := e_u e :: on_u p; on_w := e_w e :: on_w p; on_x := e_x e :: on_x p;
-                  on_inner := e_inner e :: on_inner p; on_y := e_y e :: on_y p; push_constant := e_k e + push_constant p |}
+                  on_inner := e_inner e :: on_inner p; on_y := e_y e :: on_y p;
+                    push_constant := e_k e + push_constant p |}
       | _, _ => None
       end
   | _, _, _, _, _, _ => Some {| on_u := []; on_w := []; on_x := []; on_inner := []; on_y := []; push_constant := 0 |}
@@ -131,7 +136,8 @@ Definition push_pair (delta : Z) (sigma : option (list Z)) (size_w : nat) (cd cu
   match push_entries delta (fst x) (snd x) (fst y) (snd y) (fst d) (snd d) index cd cu (owned sigma cw) hint with
   | None => None
   | Some p => Some {| on_u := on_u p; on_w := addl cw (map Z.opp (scattered sigma size_w (on_w p))); on_x := on_x p;
-                      on_inner := on_inner p; on_y := scattered sigma size_w (on_y p); push_constant := push_constant p |}
+                      on_inner := on_inner p; on_y := scattered sigma size_w (on_y p);
+                        push_constant := push_constant p |}
   end.
 
 (** C . d = (C 2^delta) . u - (C 2^delta) S . w: coefficients on u and on w. *)
@@ -174,7 +180,8 @@ Proof.
   repeat apply max_le; rewrite plus_IZR.
   - pose proof (inf_le c1 _ _ _ X). pose proof (inf_le c2 _ _ _ Y). lra.
   - pose proof (inf_le (c1 + c2) _ _ _ Y) as H. specialize (S c1). rewrite plus_IZR in H. lra.
-  - pose proof (inf_le (c1 + c2) _ _ _ X) as H. specialize (S (- c2)%Z). rewrite plus_IZR in H. rewrite opp_IZR in S. lra.
+  - pose proof (inf_le (c1 + c2) _ _ _ X) as H. specialize (S (- c2)%Z). rewrite plus_IZR in H. rewrite opp_IZR in S.
+    lra.
 Qed.
 
 Definition on_side (positive : bool) (x : R) : Prop := if positive then 0 <= x else x <= 0.
@@ -190,7 +197,8 @@ Lemma relu_side s x : on_side s x -> relu x = if s then x else 0.
 Proof. unfold relu, Rmax, on_side. destruct s, (Rle_dec x 0); lra. Qed.
 
 Lemma cell_correct delta alpha beta on_d on_y lx ux ly uy ld ud sx sy x y : (0 <= delta)%Z ->
-  IZR lx <= x <= IZR ux -> IZR ly <= y <= IZR uy -> IZR ld <= (x - y) * pow2 delta <= IZR ud -> on_side sx x -> on_side sy y ->
+  IZR lx <= x <= IZR ux -> IZR ly <= y <= IZR uy -> IZR ld <= (x - y) * pow2 delta <= IZR ud -> on_side sx x ->
+    on_side sy y ->
   exists r, cell delta alpha beta (Z.shiftl on_d delta) (on_y - Z.shiftl on_d delta) lx ux ly uy ld ud sx sy = Some r
     /\ IZR r <= IZR alpha * relu x + IZR beta * relu y - IZR on_d * ((x - y) * pow2 delta) - IZR on_y * y.
 Proof.
@@ -264,7 +272,8 @@ Proof.
     rewrite (relu_side false x), (relu_side false y) by (simpl; lra). lra. }
   clear S2. destruct (match hint with Some _ => _ | None => _ end) as [on_d on_y].
   rewrite E in D.
-  destruct (intercept_correct delta (cu + Z.shiftl c delta) (m - Z.shiftl c delta) on_d on_y lx ux ly uy ld ud x y P X Y D)
+  destruct (intercept_correct delta (cu + Z.shiftl c delta) (m - Z.shiftl c delta) on_d on_y lx ux ly uy ld ud x y P
+    X Y D)
     as [r [I L]].
   rewrite I. simpl. rewrite plus_IZR, minus_IZR, shiftl_IZR in L by assumption. subst d. lra.
 Qed.
@@ -272,26 +281,31 @@ Qed.
 Lemma dot_hd_tl c x v : dot c (x :: v) = IZR (hd 0%Z c) * x + dot (tl c) v.
 Proof. destruct c; [unfold dot; simpl; lra | apply dot_cons]. Qed.
 
-Lemma push_entries_correct delta : (0 <= delta)%Z -> forall lx ux xs, within lx ux xs -> forall ly uy ys ld ud ds index cd cu mine hint,
+Lemma push_entries_correct delta : (0 <= delta)%Z -> forall lx ux xs, within lx ux xs ->
+  forall ly uy ys ld ud ds index cd cu mine hint,
   within ly uy ys -> within ld ud ds -> length xs = length ds -> length ys = length ds ->
   ds = map2 (fun a b => (a - b) * pow2 delta) xs ys ->
   (forall i, (nth i index 0 < 0)%Z -> nth i ys 0 = 0) ->
   match push_entries delta lx ux ly uy ld ud index cd cu mine hint with
-  | Some p => dot (on_u p) (map relu xs) + dot (on_x p) xs + dot (on_inner p) ds + dot (on_y p) ys + IZR (push_constant p)
+  | Some p => dot (on_u p) (map relu xs) + dot (on_x p) xs + dot (on_inner p) ds + dot (on_y p) ys +
+      IZR (push_constant p)
       <= dot cd (map2 (fun a b => (a - b) * pow2 delta) (map relu xs) (map relu ys))
          + dot cu (map relu xs) + dot (on_w p) (map relu ys)
   | None => False
   end.
 Proof.
-  intros P lx ux xs WX. induction WX as [|lx0 ux0 x lx ux xs BX WX IH]; intros ly uy ys ld ud ds index cd cu mine hint WY WD L1 L2 E U.
+  intros P lx ux xs WX. induction WX as [|lx0 ux0 x lx ux xs BX WX IH];
+    intros ly uy ys ld ud ds index cd cu mine hint WY WD L1 L2 E U.
   - simpl. rewrite !dot_nil_r. unfold dot; simpl. lra.
   - revert E. inversion WY as [|ly0 uy0 y ly' uy' ys' BY WY']; subst ys; [simpl in *; congruence|].
     inversion WD as [|ld0 ud0 d ld' ud' ds' BD WD']; subst ds; [simpl in *; congruence|].
-    intros E. simpl map2 in *. simpl map. injection E as E0 E. simpl length in *. injection L1 as L1. injection L2 as L2.
+    intros E. simpl map2 in *. simpl map. injection E as E0 E. simpl length in *. injection L1 as L1.
+      injection L2 as L2.
     simpl push_entries.
     assert (U0 : (0 <=? hd 0 index)%Z = false -> y = 0).
     { intros N. apply Z.leb_gt in N. apply (U 0%nat). destruct index; [simpl in N; lia | exact N]. }
-    pose proof (push_entry_correct delta lx0 ux0 ly0 uy0 ld0 ud0 _ (hd 0%Z cd) (hd 0%Z cu) (hd 0%Z mine) (hd_slopes hint)
+    pose proof (push_entry_correct delta lx0 ux0 ly0 uy0 ld0 ud0 _ (hd 0%Z cd) (hd 0%Z cu) (hd 0%Z mine) (hd_slopes
+      hint)
                   x y d P BX BY BD E0 U0) as HE.
     assert (U1 : forall i, (nth i (tl index) 0 < 0)%Z -> nth i ys' 0 = 0).
     { intros i N. apply (U (S i)). destruct index; [destruct i; simpl in N; lia | exact N]. }
@@ -307,25 +321,30 @@ Theorem push_pair_correct delta sigma size_w cd cu cw x y d hint xs ys ds us ws 
   difference_means delta sigma xs ys ds -> us = map relu xs -> ws = map relu ys -> length ws = size_w ->
   difference_means delta sigma us ws Ds ->
   match push_pair delta sigma size_w cd cu cw x y d hint with
-  | Some p => dot (on_u p) us + dot (on_w p) ws + dot (on_x p) xs + dot (on_inner p) ds + dot (on_y p) ys + IZR (push_constant p)
+  | Some p => dot (on_u p) us + dot (on_w p) ws + dot (on_x p) xs + dot (on_inner p) ds + dot (on_y p) ys +
+      IZR (push_constant p)
               <= dot cd Ds + dot cu us + dot cw ws
   | None => False
   end.
 Proof.
   intros P WX WY WD [L1 [L2 E]] -> -> S [_ [_ ->]]. unfold push_pair.
-  assert (U : forall i, (nth i (match sigma with None => [] | Some index => index end) 0 < 0)%Z -> nth i (gathered sigma ys) 0 = 0).
+  assert (U : forall i, (nth i (match sigma with None => [] | Some index => index end) 0 < 0)%Z ->
+    nth i (gathered sigma ys) 0 = 0).
   { intros i N. destruct sigma as [index|]; [|destruct i; simpl in N; lia]. simpl. unfold gather.
     destruct (Nat.lt_ge_cases i (length index)) as [L | G].
-    - rewrite nth_indep with (d' := nthz 0%R ys 0%Z) by (rewrite map_length; assumption). rewrite (map_nth (nthz 0%R ys)). unfold nthz.
+    - rewrite nth_indep with (d' := nthz 0%R ys 0%Z) by (rewrite map_length; assumption).
+      rewrite (map_nth (nthz 0%R ys)). unfold nthz.
       destruct (Z.ltb_spec (nth i index 0%Z) 0); [reflexivity | lia].
     - apply nth_overflow. rewrite map_length. assumption. }
   pose proof (push_entries_correct delta P _ _ _ WX _ _ _ _ _ _
     (match sigma with None => [] | Some index => index end) cd cu (owned sigma cw) hint WY WD L1 L2 E U) as H.
   destruct (push_entries _ _ _ _ _ _ _ _ _ _ _ _) as [p|]; [|exact H]. simpl.
-  rewrite dot_addl, dot_opp, !dot_scattered, gathered_relu by (rewrite map_length in S; rewrite ?map_length; assumption). lra.
+  rewrite dot_addl, dot_opp, !dot_scattered, gathered_relu by (rewrite map_length in S; rewrite ?map_length;
+    assumption). lra.
 Qed.
 
-Lemma dot_map_shiftl delta c : (0 <= delta)%Z -> forall v, dot (map (fun a => Z.shiftl a delta) c) v = pow2 delta * dot c v.
+Lemma dot_map_shiftl delta c : (0 <= delta)%Z -> forall v, dot (map (fun a => Z.shiftl a delta) c) v = pow2 delta *
+  dot c v.
 Proof.
   intros P. induction c as [|a c IH]; intros [|x v]; try (unfold dot; simpl; lra).
   simpl map. rewrite !dot_cons, IH, shiftl_IZR by assumption. lra.
@@ -334,7 +353,8 @@ Qed.
 Lemma dot_differences delta c : forall u w, length u = length w ->
   dot c (map2 (fun a b => (a - b) * pow2 delta) u w) = pow2 delta * dot c u - pow2 delta * dot c w.
 Proof.
-  induction c as [|k c IH]; intros [|x u] [|y w] L; simpl in L; try discriminate; rewrite ?dot_nil_r; try (unfold dot; simpl; lra).
+  induction c as [|k c IH]; intros [|x u] [|y w] L; simpl in L; try discriminate; rewrite ?dot_nil_r;
+    try (unfold dot; simpl; lra).
   simpl map2. rewrite !dot_cons, IH by lia. lra.
 Qed.
 

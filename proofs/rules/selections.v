@@ -74,7 +74,8 @@ Proof.
       destruct (Nat.leb_spec (S (Pos.to_nat k)) (Pos.to_nat k)); [lia | reflexivity].
     + assert (Pos.to_nat j <> Pos.to_nat k) by (rewrite Pos2Nat.inj_iff; assumption).
       rewrite Pos2Nat.inj_succ. simpl length.
-      destruct (Nat.leb_spec (S (Pos.to_nat k)) (Pos.to_nat j)), (Nat.leb_spec (Pos.to_nat k) (Pos.to_nat j)); try lia; [|reflexivity].
+      destruct (Nat.leb_spec (S (Pos.to_nat k)) (Pos.to_nat j)), (Nat.leb_spec (Pos.to_nat k) (Pos.to_nat j));
+        try lia; [|reflexivity].
       replace (Pos.to_nat j - Pos.to_nat k)%nat with (S (Pos.to_nat j - S (Pos.to_nat k))) by lia. simpl andb.
       destruct (Nat.ltb_spec (Pos.to_nat j - S (Pos.to_nat k)) (length v)),
         (Nat.ltb_spec (S (Pos.to_nat j - S (Pos.to_nat k))) (S (length v))); try lia; reflexivity.
@@ -85,7 +86,8 @@ Proof. intros P. unfold key. rewrite <- Z2Nat.inj_pos, Z2Pos.id, Z2Nat.inj_add b
 
 Lemma entry_at_list v j : (0 <= j)%Z -> entry_at (key j) (planted 1 v no_entries) = nth (Z.to_nat j) v 0%Z.
 Proof.
-  intros P. rewrite entry_planted, key_nat by assumption. replace (S (Z.to_nat j) - Pos.to_nat 1)%nat with (Z.to_nat j) by lia.
+  intros P. rewrite entry_planted, key_nat by assumption. replace (S (Z.to_nat j) - Pos.to_nat 1)%nat with (Z.to_nat
+    j) by lia.
   destruct (Nat.leb_spec (Pos.to_nat 1) (S (Z.to_nat j))); [|lia].
   destruct (Nat.ltb_spec (Z.to_nat j) (length v)); simpl; [reflexivity|].
   rewrite nth_overflow by assumption. unfold entry_at, no_entries. rewrite PositiveMap.gempty. reflexivity.
@@ -112,7 +114,8 @@ Qed.
 
 Lemma gathered_relu sigma v : gathered sigma (map relu v) = map relu (gathered sigma v).
 Proof.
-  destruct sigma as [index|]; [|reflexivity]. simpl. unfold gather. rewrite map_map. apply map_ext. intros j. unfold nthz.
+  destruct sigma as [index|]; [|reflexivity]. simpl. unfold gather. rewrite map_map. apply map_ext. intros j.
+    unfold nthz.
   assert (Z0 : relu 0 = 0) by (unfold relu, Rmax; destruct Rle_dec; reflexivity).
   destruct (j <? 0)%Z; [auto|]. rewrite <- Z0 at 1. apply map_nth.
 Qed.
@@ -121,7 +124,8 @@ Definition reach (k j : positive) (v : list R) : R :=
   if (Pos.to_nat k <=? Pos.to_nat j)%nat then nth (Pos.to_nat j - Pos.to_nat k) v 0 else 0.
 
 Lemma dot_listed_add j x m v : forall k,
-  dot (listed (length v) k (PositiveMap.add j (x + entry_at j m)%Z m)) v = dot (listed (length v) k m) v + IZR x * reach k j v.
+  dot (listed (length v) k (PositiveMap.add j (x + entry_at j m)%Z m)) v = dot (listed (length v) k m) v + IZR x *
+    reach k j v.
 Proof.
   unfold reach. induction v as [|z v IH]; intros k.
   - rewrite !dot_nil_r. destruct (Pos.to_nat k <=? Pos.to_nat j)%nat; [rewrite nth_overflow by apply Nat.le_0_l|]; lra.
@@ -129,7 +133,8 @@ Proof.
     + rewrite Nat.leb_refl, Nat.sub_diag, plus_IZR. simpl nth.
       destruct (Nat.leb_spec (S (Pos.to_nat j)) (Pos.to_nat j)); [lia | lra].
     + assert (Pos.to_nat k <> Pos.to_nat j) by (rewrite Pos2Nat.inj_iff; assumption).
-      destruct (Nat.leb_spec (S (Pos.to_nat k)) (Pos.to_nat j)), (Nat.leb_spec (Pos.to_nat k) (Pos.to_nat j)); try lia; [|lra].
+      destruct (Nat.leb_spec (S (Pos.to_nat k)) (Pos.to_nat j)), (Nat.leb_spec (Pos.to_nat k) (Pos.to_nat j));
+        try lia; [|lra].
       replace (Pos.to_nat j - Pos.to_nat k)%nat with (S (Pos.to_nat j - S (Pos.to_nat k))) by lia. simpl nth. lra.
 Qed.
 
