@@ -33,16 +33,9 @@ Definition region : option ball :=
   | None => None
   end.
 
-Fixpoint crossed (lo hi : list Z) : bool :=
-  match lo, hi with l :: lo', h :: hi' => (h <? l) || crossed lo' hi' | _, _ => false end.
-
 Definition append (bd : bounds) (lh : list Z * list Z) : option bounds :=
   if crossed (fst lh) (snd lh) then None
   else Some {| bd_lo := bd_lo bd ++ [fst lh]; bd_hi := bd_hi bd ++ [snd lh] |}.
-
-Definition set_bounds (bd : bounds) (b : nat) (lo hi : list Z) : option bounds :=
-  if crossed lo hi then None
-  else Some {| bd_lo := update b (fun _ => lo) [] (bd_lo bd); bd_hi := update b (fun _ => hi) [] (bd_hi bd) |}.
 
 (** The signs that the leaf assumes of entries of block [b]. *)
 Definition assume (b : nat) (bd : bounds) : option bounds :=
@@ -58,6 +51,15 @@ Definition assume (b : nat) (bd : bounds) : option bounds :=
       end
   end.
 
+(** The forward image of a difference with a relation. *)
+Definition pair_image (blk : block) (maps_q maps_g : list (intmap * nat)) (bd : bounds) : list Z * list Z :=
+  match relation_of blk with
+  | None => ([], [])
+  | Some r =>
+      image (pl_forward_bits p) (pl_constant_bits p) maps_q
+        (constant (pl_constant_bits p) (rl_bias r) (bk_scale blk) (bk_size blk) maps_g bd) bd
+  end.
+
 (** Bounds of the next block, with the signs assumed of it. *)
 Definition enclose_next (bd : bounds) : option bounds :=
   let b := List.length (bd_lo bd) in
@@ -70,7 +72,7 @@ Definition enclose_next (bd : bounds) : option bounds :=
     | KRelu _ | KFree _ | KAffine _ =>
         append bd (forward.enclose (pl_forward_bits p) (pl_constant_bits p) blk maps_q maps_g bd)
     | KDirect _ _ _ | KPairRelu _ _ _ _ _ _ | KPairAffine _ _ _ _ =>
-        difference.enclose_pair (pl_forward_bits p) (pl_constant_bits p) blocks maps_q maps_g bd
+        difference.enclose_block blocks (pair_image blk maps_q maps_g bd) bd
     end in
   match found with None => None | Some bd' => assume b bd' end.
 
