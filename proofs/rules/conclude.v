@@ -99,7 +99,7 @@ Definition least_rows (s : store) (n k : nat) (f : nat) (g : on_g) : result rows
   let e := least_exponent (a ++ b) in
   let left := chunk k n (whole e a) in
   let single := match g with GTensor _ => map2 (@app Z) left (chunk k n (whole e b)) | _ => left end in
-  Ok {| rw_matrix := single ++ pairs_if (map2 Z.add) single;
+  Ok {| rw_matrix := single ++ pairs_if addl single;
         rw_on := match g with GNone => OnF | GOpposite => OnDifference | GTensor _ => OnBoth end;
         rw_unit := pow2_q (- e) |}.
 
@@ -247,3 +247,161 @@ Definition combine (c : claim) (uppers : list Q) : Q * bool :=
       end
   | _ => judged (greatest uppers)
   end.
+
+(** ** Where rows start means the negated row *)
+
+Open Scope R_scope.
+
+Definition output_of (blocks : list block) (vals : list (list R)) (b : nat) : list R :=
+  map (fun v => v * pow2 (- scale_of blocks b)) (values vals b).
+
+(** g; zero if there is none. *)
+Definition other_of (blocks : list block) (vals : list (list R)) (out_f : nat) (out_g : option nat) : list R :=
+  match out_g with Some g => output_of blocks vals g | None => repeat 0 (length (values vals out_f)) end.
+
+(** What the rows of a side are multiplied with. *)
+Definition quantity_vector (on : side) (f g : list R) : list R :=
+  match on with OnF => f | OnG => g | OnDifference => map2 Rminus f g | OnBoth => f ++ g end.
+
+(** The value of coefficients on blocks. *)
+Definition started (cs : list (nat * list Z)) (vals : list (list R)) : R :=
+  fold_right (fun p acc => dot (snd p) (values vals (fst p)) + acc) 0 cs.
+
+Lemma dotR_scale k a : forall v, dotR a (map (fun x => x * k) v) = dotR a v * k.
+Proof. induction a as [|x a IH]; intros [|y v]; simpl; try lra. rewrite IH. lra. Qed.
+
+Lemma dotR_scale_left k a : forall v, dotR (map (fun x => x * k) a) v = dotR a v * k.
+Proof. induction a as [|x a IH]; intros [|y v]; simpl; try lra. rewrite IH. lra. Qed.
+
+Lemma dot_scale k c v : dot c (map (fun x => x * k) v) = dot c v * k.
+Proof. apply dotR_scale. Qed.
+
+Lemma dot_negated c row v : (0 <= c)%Z -> dot (map (fun x => Z.shiftl (- x) c) row) v = - dot row v * pow2 c.
+Proof.
+  intros C. revert v. induction row as [|x row IH]; intros [|y v]; try (unfold dot; simpl; lra).
+  cbn [map]. rewrite !dot_cons, IH, shiftl_IZR, opp_IZR by assumption. lra.
+Qed.
+
+Lemma dot_shiftl c row v : (0 <= c)%Z -> dot (map (fun x => Z.shiftl x c) row) v = dot row v * pow2 c.
+Proof.
+  intros C. revert v. induction row as [|x row IH]; intros [|y v]; try (unfold dot; simpl; lra).
+  cbn [map]. rewrite !dot_cons, IH, shiftl_IZR by assumption. lra.
+Qed.
+
+Lemma dot_zero (row : list Z) : forall v, dot (map (fun _ => 0%Z) row) v = 0.
+Proof. induction row as [|x row IH]; intros [|y v]; try (unfold dot; simpl; lra). cbn [map]. rewrite dot_cons, IH. lra. Qed.
+
+Lemma dotR_minus a : forall f g, length f = length g -> dotR a (map2 Rminus f g) = dotR a f - dotR a g.
+Proof.
+  induction a as [|x a IH]; intros [|y f] [|z g] L; try discriminate; simpl; try lra.
+  rewrite IH by (injection L; auto). lra.
+Qed.
+
+Lemma dotR_app f : forall a g, dotR a (f ++ g) = dotR (firstn (length f) a) f + dotR (skipn (length f) a) g.
+Proof.
+  induction f as [|y f IH]; intros [|x a] g; simpl; try lra.
+  rewrite IH. lra.
+Qed.
+
+Lemma dot_app n a f g : length f = n -> dot a (f ++ g) = dot (firstn n a) f + dot (skipn n a) g.
+Proof. intros <-. unfold dot. rewrite dotR_app, firstn_map, skipn_map. reflexivity. Qed.
+
+Lemma minus_zeros f : map2 Rminus f (repeat 0 (length f)) = f.
+Proof. induction f as [|x f IH]; simpl; [reflexivity|]. rewrite IH, Rminus_0_r. reflexivity. Qed.
+
+Lemma dot_difference m delta : forall f g d, difference_means delta None f g d ->
+  dot m d = (dot m f - dot m g) * pow2 delta.
+Proof.
+  intros f g d (L1 & L2 & E). simpl in *. rewrite E. assert (L : length f = length g) by congruence. clear E L1 L2.
+  revert m g L. induction f as [|x f IH]; intros [|a m] [|y g] L; try discriminate; try (unfold dot; simpl; lra).
+  cbn [map2]. rewrite !dot_cons, IH by (injection L; auto). lra.
+Qed.
+
+Lemma output_pair_ok f g p delta : forall blocks i, output_pair i blocks f g = Some (p, delta) ->
+  (i <= p < i + length blocks)%nat
+  /\ pair_of (nth (p - i) blocks no_block) = Some (f, g, None) /\ bk_delta (nth (p - i) blocks no_block) = delta.
+Proof.
+  induction blocks as [|b blocks IH]; intros i H; [discriminate|]. cbn [output_pair] in H.
+  assert (N : output_pair (S i) blocks f g = Some (p, delta) ->
+    (i <= p < i + length (b :: blocks))%nat /\ pair_of (nth (p - i) (b :: blocks) no_block) = Some (f, g, None)
+    /\ bk_delta (nth (p - i) (b :: blocks) no_block) = delta).
+  { intros H'. destruct (IH (S i) H') as (R & P). replace (p - i)%nat with (S (p - S i)) by lia. simpl.
+    split; [lia | exact P]. }
+  destruct (pair_of b) as [[[u w] [l|]]|] eqn:E; try (apply N, H).
+  destruct (Nat.eqb u f && Nat.eqb w g) eqn:M; [|apply N, H].
+  injection H as <- <-. rewrite Nat.sub_diag. simpl. split; [lia|].
+  apply andb_prop in M. destruct M as [M1 M2]. apply Nat.eqb_eq in M1, M2. subst. auto.
+Qed.
+
+Lemma pair_means region b vals v u w s : block_means region b vals v -> pair_of b = Some (u, w, s) ->
+  difference_means (bk_delta b) s (values vals u) (values vals w) v.
+Proof.
+  intros (_ & _ & M) P. unfold pair_of in P. destruct (bk_kind b); try discriminate; injection P as <- <- <-; tauto.
+Qed.
+
+Section Start.
+
+Variable region : option ball.
+Variable blocks : list block.
+Variable vals : list (list R).
+Hypothesis plan : plan_means region blocks vals.
+
+Lemma output_pair_means f g p delta : output_pair 0 blocks f g = Some (p, delta) ->
+  (0 <= delta)%Z /\ difference_means delta None (values vals f) (values vals g) (values vals p).
+Proof.
+  intros H. apply output_pair_ok in H. rewrite Nat.sub_0_r in H. destruct H as (R & P & <-).
+  destruct plan as [_ M]. specialize (M p ltac:(lia)). split; [apply M|]. apply (pair_means _ _ _ _ _ _ _ M P).
+Qed.
+
+Lemma value_of b c : dot c (values vals b) = dot c (output_of blocks vals b) * pow2 (scale_of blocks b).
+Proof. unfold output_of. rewrite dot_scale, Rmult_assoc, pow2_opp. lra. Qed.
+
+Theorem start_correct out_f out_g on row c cs scale :
+  (0 <= c)%Z -> (out_f < length blocks)%nat ->
+  let F := output_of blocks vals out_f in
+  let G := other_of blocks vals out_f out_g in
+  length F = length G ->
+  start blocks out_f out_g on row c = Ok (cs, scale) ->
+  started cs vals = - dot row (quantity_vector on F G) * pow2 (c + scale).
+Proof.
+  intros C B F G L H. rewrite bpow_plus, <- Rmult_assoc. unfold start in H.
+  set (neg := map (fun x => Z.shiftl (- x) c) row) in *.
+  assert (N : forall v, dot neg v = - dot row v * pow2 c) by (intros; apply dot_negated, C).
+  assert (DF : forall m, dot m (values vals out_f) = dot m F * pow2 (scale_of blocks out_f)) by (intros; apply value_of).
+  destruct out_g as [g|]; cbn [other_of] in G.
+  2: { destruct on; try discriminate; injection H as <- <-; cbn [started fold_right fst snd quantity_vector]; rewrite DF, N.
+       - ring.
+       - replace G with (repeat 0 (length F)) by (unfold G, F, output_of; rewrite map_length; reflexivity).
+         rewrite minus_zeros. ring. }
+  assert (DG : forall m, dot m (values vals g) = dot m G * pow2 (scale_of blocks g)) by (intros; apply value_of).
+  assert (D : dot row (map2 Rminus F G) = dot row F - dot row G) by (apply dotR_minus, L).
+  destruct on; cbn [quantity_vector].
+  - injection H as <- <-; cbn [started fold_right fst snd]. rewrite DF, N. ring.
+  - injection H as <- <-; cbn [started fold_right fst snd]. rewrite DG, N. ring.
+  - rewrite D. destruct (Nat.eqb_spec out_f g) as [<- | NE].
+    + injection H as <- <-; cbn [started fold_right fst snd]. rewrite dot_zero. unfold G, F. ring.
+    + apply bind_ok in H. destruct H as (u & S & H). apply need_ok, Z.eqb_eq in S.
+      destruct (output_pair 0 blocks out_f g) as [[p finer]|] eqn:P; injection H as <- <-; cbn [started fold_right fst snd].
+      * destruct (output_pair_means _ _ _ _ P) as [_ M]. rewrite (dot_difference _ _ _ _ _ M), DF, DG, !N, <- S, bpow_plus. ring.
+      * rewrite dot_opp, DF, DG, !N, <- S. ring.
+  - assert (LF : length F = bk_size (nth out_f blocks no_block)).
+    { unfold F, output_of. rewrite map_length. apply plan, B. }
+    unfold start_both in H. rewrite <- LF in H. set (a := firstn (length F) neg) in *. set (b := skipn (length F) neg) in *.
+    assert (A : dot a F + dot b G = - dot row (F ++ G) * pow2 c) by (rewrite <- N; symmetry; apply dot_app; reflexivity).
+    rewrite <- A. destruct (Nat.eqb_spec out_f g) as [<- | NE].
+    + injection H as <- <-; cbn [started fold_right fst snd]. rewrite dot_addl, !DF. unfold G. fold F. ring.
+    + apply bind_ok in H. destruct H as (u & S & H). apply need_ok, Z.eqb_eq in S.
+      destruct (output_pair 0 blocks out_f g) as [[p finer]|] eqn:P; injection H as <- <-; cbn [started fold_right fst snd].
+      * destruct (output_pair_means _ _ _ _ P) as [K M].
+        rewrite (dot_difference _ _ _ _ _ M), !dot_shiftl, !dot_addl, dot_opp, !DF, !DG, <- S, bpow_plus by assumption. ring.
+      * rewrite DF, DG, <- S. ring.
+Qed.
+
+End Start.
+
+(** A lower bound of what has been started is an upper bound of the row. *)
+Lemma started_upper x unit k e : 0 < unit -> IZR k <= - x * pow2 e -> x / unit <= - IZR k / (unit * pow2 e).
+Proof.
+  intros U H. pose proof (pow2_pos e) as P. apply (Rmult_le_reg_r (unit * pow2 e)); [apply Rmult_lt_0_compat; assumption|].
+  field_simplify; lra.
+Qed.
