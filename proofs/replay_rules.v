@@ -25,12 +25,6 @@ Qed.
 Lemma update_length {A} n (f : A -> A) d l : (n < length l)%nat -> List.length (update n f d l) = length l.
 Proof. revert l; induction n as [|n IH]; intros [|x l] L; simpl in *; try lia. rewrite IH by lia. reflexivity. Qed.
 
-Lemma crossed_within lo hi v : within lo hi v -> crossed lo hi = false.
-Proof.
-  induction 1 as [|l h x lo hi v B W IH]; simpl; [reflexivity|]. rewrite IH, orb_false_r.
-  apply Z.ltb_ge, le_IZR. lra.
-Qed.
-
 Lemma within_update_lo lo hi v i f : within lo hi v -> (i < length v)%nat ->
   (IZR (f (nth i lo 0%Z)) <= nth i v 0) -> within (update i f 0%Z lo) hi v.
 Proof.
@@ -133,10 +127,13 @@ Proof.
   unfold mine. rewrite filter_In. intros [I E]. apply Nat.eqb_eq in E. destruct s as [[b' i] low]; simpl in *. subst. exact I.
 Qed.
 
-(** What the rules used here promise, one valuation at a time. *)
-Hypothesis tighten_sound : forall b bd vals, plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
+Lemma tighten_sound b bd vals : plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
   (b < List.length (bd_lo bd))%nat ->
   exists bd', tighten (blocks p) b bd = Some bd' /\ bounds_hold bd' vals /\ List.length (bd_lo bd') = List.length (bd_lo bd).
+Proof.
+  intros P B L. pose proof (tighten_correct _ _ _ _ P earlier_blocks B b L) as T.
+  destruct (tighten (blocks p) b bd) as [bd'|]; [|contradiction]. exists bd'. tauto.
+Qed.
 
 Lemma assume_holds b bd vals : V vals -> bounds_hold bd vals -> (b < List.length (bd_lo bd))%nat ->
   exists bd', assume p lf b bd = Some bd' /\ bounds_hold bd' vals /\ List.length (bd_lo bd') = List.length (bd_lo bd).
@@ -161,11 +158,25 @@ Hypothesis forward_sound : forall bd vals, plan_means (region p lf) (blocks p) v
   let lh := forward.enclose (pl_forward_bits p) (pl_constant_bits p) blk (nth b (pl_forward p) []) (nth b (pl_constant p) []) bd in
   within (fst lh) (snd lh) (values vals b).
 
-Hypothesis pair_sound : forall bd vals, plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
+Hypothesis image_sound : forall bd vals, plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
+  let b := List.length (bd_lo bd) in let blk := nth b (blocks p) no_block in
+  (b < List.length (blocks p))%nat -> relation_of blk <> None ->
+  let img := pair_image p blk (nth b (pl_forward p) []) (nth b (pl_constant p) []) bd in
+  within (fst img) (snd img) (values vals b).
+
+Lemma pair_sound bd vals : plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
   let b := List.length (bd_lo bd) in
   (b < List.length (blocks p))%nat -> pair_of (nth b (blocks p) no_block) <> None ->
-  exists bd', difference.enclose_pair (pl_forward_bits p) (pl_constant_bits p) (blocks p) (nth b (pl_forward p) [])
-     (nth b (pl_constant p) []) bd = Some bd' /\ bounds_hold bd' vals /\ List.length (bd_lo bd') = S b.
+  exists bd', difference.enclose_block (blocks p) (pair_image p (nth b (blocks p) no_block) (nth b (pl_forward p) [])
+     (nth b (pl_constant p) []) bd) bd = Some bd' /\ bounds_hold bd' vals /\ List.length (bd_lo bd') = S b.
+Proof.
+  intros P B b L K.
+  pose proof (enclose_block_correct (region p lf) (blocks p) vals bd
+    (pair_image p (nth b (blocks p) no_block) (nth b (pl_forward p) []) (nth b (pl_constant p) []) bd)
+    P earlier_blocks B L K) as T.
+  fold b in T. specialize (T (fun R => image_sound bd vals P B L R)).
+  destruct (enclose_block _ _ bd) as [bd'|]; [|contradiction]. exists bd'. tauto.
+Qed.
 
 Lemma enclose_next_holds bd : (forall vals, V vals -> bounds_hold bd vals) ->
   (List.length (bd_lo bd) < List.length (blocks p))%nat ->
@@ -221,7 +232,7 @@ Lemma row_bounds_holds q c bd h b positive vals : plan_means (region p lf) (bloc
     /\ Forall (fun f => IZR (snd f) <= (if positive : bool then 1 else -1) * nth (fst f) (values vals b) 0) found
     /\ map fst found = entries.
 Proof.
-  intros P B Q C L. induction entries as [|i entries IH]; intros j; simpl; [exists []; auto|].
+  intros P B Q C L. induction entries as [|i entries IH]; intros j; cbn [row_bounds]; [exists []; auto|].
   destruct (lower_sound q bd (hints_of h (lf_slot lf) j)
      [(b, unit_row i (if positive then Z.shiftl 1 c else - Z.shiftl 1 c)%Z)] vals P B Q) as (k & -> & K).
   { constructor; [exact L | constructor]. }
@@ -258,9 +269,10 @@ Proof.
   destruct (Z.min_spec (- k) (nth i hi 0%Z)) as [[_ ->] | [_ ->]]; rewrite ?opp_IZR; lra.
 Qed.
 
-Hypothesis open_inside : forall b bd vals, plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
+Lemma open_inside b bd vals : plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
   (b < List.length (bd_lo bd))%nat ->
   Forall (fun i => (i < List.length (values vals b))%nat) (open_entries (blocks p) b bd).
+Proof. intros P B L. exact (open_entries_inside _ _ _ _ P earlier_blocks B b L). Qed.
 
 (** Rows to tighten lie within their block. *)
 Definition rows_inside (b : nat) (rows : option (list nat)) : Prop :=
@@ -364,7 +376,7 @@ Lemma by_forms_holds bd on row unit j vals : plan_means (region p lf) (blocks p)
   (forall f, In f forms -> In f (pl_forms p)) -> row_holds vals on unit row found ->
   by_forms p lf bd j on row unit forms found = Some u -> row_holds vals on unit row u.
 Proof.
-  intros P B L U. induction forms as [|f forms IH]; intros found u I H E; simpl in E; [congruence|].
+  intros P B L U. induction forms as [|f forms IH]; intros found u I H E; cbn [by_forms] in E; [congruence|].
   destruct (Nat.eqb (fo_row f) j); [|eapply IH; eauto; intros; apply I; right; assumption].
   fold (form_bound bd on row f) in E. destruct (form_bound bd on row f) as [[num den]|] eqn:F; [|discriminate].
   destruct (form_sound bd on row f num den vals P B L (I f (or_introl eq_refl)) F) as [D V1].
@@ -382,7 +394,7 @@ Lemma bound_rows_holds bd on unit vals : plan_means (region p lf) (blocks p) val
   bound_rows p lf bd (all_constants p bd) (maps_at p (pl_q p)) j on unit rows = Ok o ->
   exists us, o = Some us /\ Forall2 (row_holds vals on unit) rows us.
 Proof.
-  intros P B L U. induction rows as [|row rows IH]; intros j o H; simpl in H.
+  intros P B L U. induction rows as [|row rows IH]; intros j o H; cbn [bound_rows] in H.
   - injection H as <-. exists []. auto.
   - apply bind_ok in H. destruct H as ([cs scale] & St & H).
     destruct (start_sound on row (pl_c p) cs scale vals P St) as [I V1].
