@@ -26,11 +26,11 @@ Variable lf : leaf.
 
 Definition blocks : list block := pl_blocks p.
 
-(** The ball of the block of x. *)
+(** The ball of the block of x; there is one such block. *)
 Definition region : option ball :=
-  match find (fun b => match bk_kind b with KInput false => true | _ => false end) blocks with
-  | Some b => lf_ball lf (bk_scale b)
-  | None => None
+  match filter (fun b => match bk_kind b with KInput false => true | _ => false end) blocks with
+  | [b] => lf_ball lf (bk_scale b)
+  | _ => None
   end.
 
 Definition append (bd : bounds) (lh : list Z * list Z) : option bounds :=
