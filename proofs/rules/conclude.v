@@ -289,7 +289,9 @@ Proof.
 Qed.
 
 Lemma dot_zero (row : list Z) : forall v, dot (map (fun _ => 0%Z) row) v = 0.
-Proof. induction row as [|x row IH]; intros [|y v]; try (unfold dot; simpl; lra). cbn [map]. rewrite dot_cons, IH. lra. Qed.
+Proof.
+  induction row as [|x row IH]; intros [|y v]; try (unfold dot; simpl; lra). cbn [map]. rewrite dot_cons, IH. lra.
+Qed.
 
 Lemma dotR_minus a : forall f g, length f = length g -> dotR a (map2 Rminus f g) = dotR a f - dotR a g.
 Proof.
@@ -367,9 +369,11 @@ Proof.
   intros C B F G L H. rewrite bpow_plus, <- Rmult_assoc. unfold start in H.
   set (neg := map (fun x => Z.shiftl (- x) c) row) in *.
   assert (N : forall v, dot neg v = - dot row v * pow2 c) by (intros; apply dot_negated, C).
-  assert (DF : forall m, dot m (values vals out_f) = dot m F * pow2 (scale_of blocks out_f)) by (intros; apply value_of).
+  assert (DF : forall m, dot m (values vals out_f) = dot m F * pow2 (scale_of blocks out_f))
+    by (intros; apply value_of).
   destruct out_g as [g|]; cbn [other_of] in G.
-  2: { destruct on; try discriminate; injection H as <- <-; cbn [started fold_right fst snd quantity_vector]; rewrite DF, N.
+  2: { destruct on; try discriminate; injection H as <- <-; cbn [started fold_right fst snd quantity_vector];
+         rewrite DF, N.
        - ring.
        - replace G with (repeat 0 (length F)) by (unfold G, F, output_of; rewrite map_length; reflexivity).
          rewrite minus_zeros. ring. }
@@ -381,19 +385,25 @@ Proof.
   - rewrite D. destruct (Nat.eqb_spec out_f g) as [<- | NE].
     + injection H as <- <-; cbn [started fold_right fst snd]. rewrite dot_zero. unfold G, F. ring.
     + apply bind_ok in H. destruct H as (u & S & H). apply need_ok, Z.eqb_eq in S.
-      destruct (output_pair 0 blocks out_f g) as [[p finer]|] eqn:P; injection H as <- <-; cbn [started fold_right fst snd].
-      * destruct (output_pair_means _ _ _ _ P) as [_ M]. rewrite (dot_difference _ _ _ _ _ M), DF, DG, !N, <- S, bpow_plus. ring.
+      destruct (output_pair 0 blocks out_f g) as [[p finer]|] eqn:P; injection H as <- <-;
+        cbn [started fold_right fst snd].
+      * destruct (output_pair_means _ _ _ _ P) as [_ M].
+        rewrite (dot_difference _ _ _ _ _ M), DF, DG, !N, <- S, bpow_plus. ring.
       * rewrite dot_opp, DF, DG, !N, <- S. ring.
   - assert (LF : length F = bk_size (nth out_f blocks no_block)).
     { unfold F, output_of. rewrite map_length. apply plan, B. }
-    unfold start_both in H. rewrite <- LF in H. set (a := firstn (length F) neg) in *. set (b := skipn (length F) neg) in *.
-    assert (A : dot a F + dot b G = - dot row (F ++ G) * pow2 c) by (rewrite <- N; symmetry; apply dot_app; reflexivity).
+    unfold start_both in H. rewrite <- LF in H. set (a := firstn (length F) neg) in *.
+    set (b := skipn (length F) neg) in *.
+    assert (A : dot a F + dot b G = - dot row (F ++ G) * pow2 c)
+      by (rewrite <- N; symmetry; apply dot_app; reflexivity).
     rewrite <- A. destruct (Nat.eqb_spec out_f g) as [<- | NE].
     + injection H as <- <-; cbn [started fold_right fst snd]. rewrite dot_addl, !DF. unfold G. fold F. ring.
     + apply bind_ok in H. destruct H as (u & S & H). apply need_ok, Z.eqb_eq in S.
-      destruct (output_pair 0 blocks out_f g) as [[p finer]|] eqn:P; injection H as <- <-; cbn [started fold_right fst snd].
+      destruct (output_pair 0 blocks out_f g) as [[p finer]|] eqn:P; injection H as <- <-;
+        cbn [started fold_right fst snd].
       * destruct (output_pair_means _ _ _ _ P) as [K M].
-        rewrite (dot_difference _ _ _ _ _ M), !dot_shiftl, !dot_addl, dot_opp, !DF, !DG, <- S, bpow_plus by assumption. ring.
+        rewrite (dot_difference _ _ _ _ _ M), !dot_shiftl, !dot_addl, dot_opp, !DF, !DG, <- S, bpow_plus by assumption.
+        ring.
       * rewrite DF, DG, <- S. ring.
 Qed.
 
@@ -402,7 +412,8 @@ End Start.
 (** A lower bound of what has been started is an upper bound of the row. *)
 Lemma started_upper x unit k e : 0 < unit -> IZR k <= - x * pow2 e -> x / unit <= - IZR k / (unit * pow2 e).
 Proof.
-  intros U H. pose proof (pow2_pos e) as P. apply (Rmult_le_reg_r (unit * pow2 e)); [apply Rmult_lt_0_compat; assumption|].
+  intros U H. pose proof (pow2_pos e) as P.
+  apply (Rmult_le_reg_r (unit * pow2 e)); [apply Rmult_lt_0_compat; assumption|].
   field_simplify; lra.
 Qed.
 
@@ -425,7 +436,8 @@ Proof.
   unfold pow2_q. destruct (Z.leb_spec 0 h) as [P | N].
   - unfold inject_Z. rewrite Q2R_make, pow2_IZR by assumption. field.
   - assert (0 < 2 ^ (- h))%Z by (apply Z.pow_pos_nonneg; lia).
-    rewrite Q2R_make, Z2Pos.id, pow2_IZR by lia. unfold Rdiv. rewrite Rmult_1_l, <- bpow_opp, Z.opp_involutive. reflexivity.
+    rewrite Q2R_make, Z2Pos.id, pow2_IZR by lia. unfold Rdiv. rewrite Rmult_1_l, <- bpow_opp, Z.opp_involutive.
+    reflexivity.
 Qed.
 
 Lemma inject_Z_value k : Q2R (inject_Z k) = IZR k.
@@ -460,7 +472,8 @@ Proof.
   induction d as [|x d IH]; intros a.
   - simpl. unfold dot. simpl. destruct (Nat.ltb j a), (j - a)%nat; simpl; lra.
   - cbn [length seq map]. rewrite dot_cons, IH. destruct (Nat.eqb_spec a j) as [-> | N].
-    + replace (j <? S j)%nat with true by (symmetry; apply Nat.ltb_lt; lia). rewrite Nat.ltb_irrefl, Nat.sub_diag. simpl. lra.
+    + replace (j <? S j)%nat with true by (symmetry; apply Nat.ltb_lt; lia). rewrite Nat.ltb_irrefl, Nat.sub_diag.
+      simpl. lra.
     + destruct (Nat.ltb_spec j a) as [A | A].
       * replace (j <? S a)%nat with true by (symmetry; apply Nat.ltb_lt; lia). lra.
       * replace (j <? S a)%nat with false by (symmetry; apply Nat.ltb_ge; lia).
@@ -482,7 +495,8 @@ Qed.
 Lemma dot_margin_row j class d : dot (margin_row (length d) j class) d = nth j d 0 - nthz 0 d class.
 Proof.
   unfold margin_row.
-  rewrite (dot_minus_rows (fun i => if Nat.eqb i j then 1%Z else 0%Z) (fun i => if (Z.of_nat i =? class)%Z then 1%Z else 0%Z)).
+  rewrite (dot_minus_rows (fun i => if Nat.eqb i j then 1%Z else 0%Z)
+                          (fun i => if (Z.of_nat i =? class)%Z then 1%Z else 0%Z)).
   rewrite dot_indicator. simpl. rewrite Nat.sub_0_r, Rmult_1_l. f_equal. unfold nthz.
   destruct (Z.ltb_spec class 0) as [N | P].
   - rewrite (map_ext_in _ (fun _ => 0%Z)).
@@ -576,11 +590,13 @@ Qed.
 Lemma row_greatest groups f g uppers p : rows_below groups f g uppers -> In p (row_list groups) ->
   row_value f g p <= Q2R (greatest uppers).
 Proof.
-  intros B I. destruct (Forall2_in_left _ _ _ B p I) as (u & Iu & H). eapply Rle_trans; [exact H|]. apply greatest_ge, Iu.
+  intros B I. destruct (Forall2_in_left _ _ _ B p I) as (u & Iu & H). eapply Rle_trans; [exact H|].
+  apply greatest_ge, Iu.
 Qed.
 
 Lemma rows_of_one r f g uppers : rows_below [r] f g uppers ->
-  Forall2 (fun x u => x <= Q2R u) (map (fun row => dot row (quantity_vector (rw_on r) f g) / Q2R (rw_unit r)) (rw_matrix r)) uppers.
+  Forall2 (fun x u => x <= Q2R u)
+    (map (fun row => dot row (quantity_vector (rw_on r) f g) / Q2R (rw_unit r)) (rw_matrix r)) uppers.
 Proof.
   unfold rows_below, row_list. simpl. rewrite app_nil_r. intros H.
   apply (proj1 (Forall2_map_left _ _ _ _)). apply (proj2 (Forall2_map_left _ _ _ _)) in H. exact H.
@@ -700,7 +716,8 @@ Lemma pairs_map {A B} (F : A -> A -> A) (G : B -> B -> B) h : (forall x y, h (F 
   forall l, map h (pairs_if F l) = pairs_if G (map h l).
 Proof.
   intros E l. unfold pairs_if. rewrite map_length. destruct (_ <=? _)%nat; [|reflexivity].
-  induction l as [|x l IH]; simpl; [reflexivity|]. rewrite map_app, IH, !map_map. f_equal. apply map_ext. intros y. apply E.
+  induction l as [|x l IH]; simpl; [reflexivity|]. rewrite map_app, IH, !map_map. f_equal. apply map_ext. intros y.
+  apply E.
 Qed.
 
 Lemma nth_map_seq {A} (F : nat -> A) d k K : (k < K)%nat -> nth k (map F (seq 0 K)) d = F k.
@@ -713,7 +730,8 @@ Qed.
 Lemma least_row_value s t K n a all k v : floats_at s t (K * n) = Ok a -> incl a all -> (k < K)%nat -> length v = n ->
   let e := least_exponent all in
   let reals_ := reals_at s t in
-  dot (nth k (chunk K n (whole e a)) []) v / Q2R (pow2_q (- e)) = dotR (nth k (chunk (length reals_ / n) n reals_) []) v.
+  dot (nth k (chunk K n (whole e a)) []) v / Q2R (pow2_q (- e))
+  = dotR (nth k (chunk (length reals_ / n) n reals_) []) v.
 Proof.
   intros H I L V e reals_. apply floats_at_ok in H. destruct H as [La Ra].
   destruct n as [|m].
@@ -769,7 +787,8 @@ Proof.
   { rewrite <- (map_nth h). apply nth_indep. rewrite map_length, LS. exact Hk. }
   assert (VA : forall w, length w = length f -> dot (nth k left []) w / Q2R (pow2_q (- e))
       = dotR (nth k (chunk (length (reals_at s a) / length f) (length f) (reals_at s a)) []) w).
-  { intros w W. apply (least_row_value s a K (length f) da (da ++ db)); [exact Ea | apply incl_appl, incl_refl | exact Hk | exact W]. }
+  { intros w W. apply (least_row_value s a K (length f) da (da ++ db));
+      [exact Ea | apply incl_appl, incl_refl | exact Hk | exact W]. }
   unfold h, v, single, least_value. clear h v single LS rv. destruct b as [| |t]; cbn [quantity_vector].
   - rewrite VA by reflexivity. simpl. lra.
   - rewrite VA, dotR_minus, dotR_opp by (try (symmetry; exact L); revert L; clear; revert g;
@@ -804,7 +823,9 @@ Qed.
 
 Lemma map2_app {A B C} (F : A -> B -> C) a1 : forall b1 a2 b2, length a1 = length b1 ->
   map2 F (a1 ++ a2) (b1 ++ b2) = map2 F a1 b1 ++ map2 F a2 b2.
-Proof. induction a1 as [|x a1 IH]; intros [|y b1] a2 b2 L; try discriminate; simpl; [reflexivity|]. rewrite IH; auto. Qed.
+Proof.
+  induction a1 as [|x a1 IH]; intros [|y b1] a2 b2 L; try discriminate; simpl; [reflexivity|]. rewrite IH; auto.
+Qed.
 
 Lemma pairs_above rv : forall limits, length rv = length limits ->
   map2 (fun x t => x - Q2R t) (pairs_of Rplus rv) (pairs_of add_q limits)
@@ -831,7 +852,8 @@ Proof.
   assert (G : exists y, In y gs /\ y <= Q2R v).
   { apply Forall2_app_inv_l in H. destruct H as (u1 & u2 & H1 & H2 & ->).
     pose proof (Forall2_size _ _ _ H1) as L1. unfold least_candidates in I. rewrite <- L, L1 in I.
-    rewrite firstn_app, Nat.sub_diag, firstn_all, skipn_app, skipn_all, Nat.sub_diag in I. simpl in I. rewrite app_nil_r in I.
+    rewrite firstn_app, Nat.sub_diag, firstn_all, skipn_app, skipn_all, Nat.sub_diag in I. simpl in I.
+    rewrite app_nil_r in I.
     apply in_app_iff in I. destruct I as [I | I].
     - apply (map2_below sub_q (fun x t => x - Q2R t) (fun y v => y <= Q2R v) rv u1); [|exact H1 | exact I].
       intros x u t A. rewrite sub_q_value. lra.
@@ -853,7 +875,8 @@ Qed.
 Lemma quantity_weaken s q class f g (below below' : R -> R -> Prop) b t :
   (forall x, below x b -> below' x t) -> quantity_holds s q below class f g b -> quantity_holds s q below' class f g t.
 Proof.
-  intros W. unfold quantity_holds. destruct q as [[] modulo|j|a|a|a b' limits|l|l]; try (intros H; apply W, H); intros H.
+  intros W. unfold quantity_holds. destruct q as [[] modulo|j|a|a|a b' limits|l|l]; try (intros H; apply W, H);
+    intros H.
   - intros j J. apply W, H, J.
   - destruct H as (k & K & H). exists k. split; [exact K | apply W, H].
   - intros j J N. apply W, H; assumption.
@@ -919,7 +942,8 @@ Proof.
     { rewrite <- LD, dot_basis_row, one_value. field. }
     apply Rabs_of_two.
     + rewrite <- E. apply (GE (_, OnDifference, _) B). left. reflexivity.
-    + replace (- nth j (map2 Rminus f g) 0) with (dot (map Z.opp (basis_row (length f) j 1 0)) (map2 Rminus f g) / Q2R 1)
+    + replace (- nth j (map2 Rminus f g) 0)
+        with (dot (map Z.opp (basis_row (length f) j 1 0)) (map2 Rminus f g) / Q2R 1)
         by (rewrite dot_opp, <- E; unfold Rdiv; ring).
       apply (GE (_, OnDifference, _) B). right. left. reflexivity.
   - unfold quantity_rows in R. rewrite Q in R. ok R. injection R as <-. injection H as <- _.
@@ -951,7 +975,8 @@ Proof.
     replace (nth j f 0 - nthz 0 f class - (nth j g 0 - nthz 0 g class))
       with (dot (margin_row (length f) j class) (map2 Rminus f g) / Q2R 1).
     2: { rewrite <- LD, dot_margin_row, ND, minus_nthz, one_value by exact L. field. }
-    apply (GE (_, OnDifference, _) B), (row_listed _ (on_difference (margin_rows (length f) class) 1%Q)); [left; reflexivity|].
+    apply (GE (_, OnDifference, _) B), (row_listed _ (on_difference (margin_rows (length f) class) 1%Q));
+      [left; reflexivity|].
     apply in_map_iff. exists j. split; [reflexivity|]. apply filter_In. split; [apply in_seq; lia|].
     apply negb_true_iff, Z.eqb_neq, N.
   - unfold quantity_rows in R. rewrite Q in R. injection R as <-. injection H as <- _. intros j J N.
@@ -987,7 +1012,7 @@ Proof.
   { pose proof C as C'. unfold check_quantity in C'. ok C'. apply Z.leb_le in E0. rewrite ratio_q_value by exact E0.
     split; [reflexivity|]. destruct (cl_quantity c) as [[]| | | | | |]; trivial. apply Z.leb_le in C'.
     apply Rmult_le_pos; [apply IZR_le, C' | apply Rlt_le, Rinv_0_lt_compat, IZR_lt; lia]. }
-  destruct T as [T T0]. rewrite <- T. 
+  destruct T as [T T0]. rewrite <- T.
   assert (W : forall bound, (bound, holds c bound (ratio_q (cl_threshold c))) = (b, true) ->
      quantity_holds s (cl_quantity c) (below_of c) class f g (Q2R (ratio_q (cl_threshold c)))).
   { intros bound E. injection E as -> E. apply (quantity_weaken s _ class f g Rle) with (b := Q2R b).

@@ -72,7 +72,8 @@ Proof.
     nra.
 Qed.
 
-Lemma fold_left_squares c : forall s, IZR (fold_left (fun s x => s + x * x)%Z c s) = IZR s + sumR (map (fun x => x * x) (map IZR c)).
+Lemma fold_left_squares c : forall s,
+  IZR (fold_left (fun s x => s + x * x)%Z c s) = IZR s + sumR (map (fun x => x * x) (map IZR c)).
 Proof.
   induction c as [|x c IH]; intros s; cbn [fold_left map sumR fold_right]; [simpl; lra|].
   rewrite IH, plus_IZR, mult_IZR. unfold sumR. lra.
@@ -85,7 +86,8 @@ Proof.
   destruct (IH (Z.max s (Z.abs y))) as [I1 I2]. split; [lia|]. intros x [-> | I]; [lia|]. apply I2, I.
 Qed.
 
-Lemma dot_by_largest c w m : (0 <= m)%Z -> (forall x, In x c -> Z.abs x <= m)%Z -> - (sumR (map Rabs w) * IZR m) <= dot c w.
+Lemma dot_by_largest c w m : (0 <= m)%Z -> (forall x, In x c -> Z.abs x <= m)%Z ->
+  - (sumR (map Rabs w) * IZR m) <= dot c w.
 Proof.
   intros M. apply IZR_le in M. revert w. induction c as [|x c IH]; intros [|y w] H; try (unfold dot; simpl; nra).
   - unfold dot. simpl. assert (0 <= sumR (map Rabs w)).
@@ -278,7 +280,8 @@ Definition bounds_of (d : domain) (p : list dyadic * list dyadic) (scale : Z) : 
   let top := map (fun v => ceil_dyadic v scale num den) (snd p) in
   match dm_limits d with
   | None => (below, top)
-  | Some (a, b) => (map2 Z.max below (map (fun v => floor_q v scale) a), map2 Z.min top (map (fun v => ceil_q v scale) b))
+  | Some (a, b) =>
+      (map2 Z.max below (map (fun v => floor_q v scale) a), map2 Z.min top (map (fun v => ceil_q v scale) b))
   end.
 
 Definition part_bounds (d : domain) (k : nat) (scale : Z) : list Z * list Z := bounds_of d (part_at d k) scale.
@@ -521,7 +524,10 @@ Lemma read_limits_ok s n w l : read_limits s n w = Ok l ->
      | WWithin a b => Forall (fun v => ratio_value a <= v <= ratio_value b) x
      | WWithinArrays lo hi => between (reals_at s lo) (reals_at s hi) x
      end ->
-     match l with None => True | Some (a, b) => Forall2 (fun q y => Q2R q <= y) a x /\ Forall2 (fun q y => y <= Q2R q) b x end.
+     match l with
+     | None => True
+     | Some (a, b) => Forall2 (fun q y => Q2R q <= y) a x /\ Forall2 (fun q y => y <= Q2R q) b x
+     end.
 Proof.
   unfold read_limits. destruct w as [|a b|lo hi]; intros H.
   - injection H as <-. auto.
@@ -541,7 +547,8 @@ Lemma minus_self (c : list R) : map2 Rminus c c = repeat 0 (length c).
 Proof. induction c; simpl; [reflexivity|]. rewrite IHc. f_equal. lra. Qed.
 
 (** A point of a ball lies in its bounding box. *)
-Lemma ball_in_box ctr r x : length x = length ctr -> Forall (fun y => Rabs y <= r) (map2 Rminus x (map dyadic_value ctr)) ->
+Lemma ball_in_box ctr r x :
+  length x = length ctr -> Forall (fun y => Rabs y <= r) (map2 Rminus x (map dyadic_value ctr)) ->
   Forall2 (fun v y => dyadic_value v - r <= y) ctr x /\ Forall2 (fun v y => y <= dyadic_value v + r) ctr x.
 Proof.
   revert x. induction ctr as [|v ctr IH]; intros [|y x] L F; try discriminate; [split; constructor|].
@@ -608,7 +615,8 @@ Qed.
 Lemma within_raise scale lo hi a x : within lo hi (scaled_by scale x) -> Forall2 (fun q y => Q2R q <= y) a x ->
   within (map2 Z.max lo (map (fun v => floor_q v scale) a)) hi (scaled_by scale x).
 Proof.
-  intros W A. revert lo hi W. induction A as [|q y a x A1 A IH]; intros lo hi W; cbn [map scaled_by] in *; inversion W; subst.
+  intros W A. revert lo hi W. induction A as [|q y a x A1 A IH]; intros lo hi W; cbn [map scaled_by] in *;
+    inversion W; subst.
   - constructor.
   - cbn [map2]. constructor; [|apply IH; assumption]. split; [|apply H3].
     apply Z.max_case; [apply H3|]. eapply Rle_trans; [apply floor_q_le|].
@@ -618,7 +626,8 @@ Qed.
 Lemma within_lower scale lo hi b x : within lo hi (scaled_by scale x) -> Forall2 (fun q y => y <= Q2R q) b x ->
   within lo (map2 Z.min hi (map (fun v => ceil_q v scale) b)) (scaled_by scale x).
 Proof.
-  intros W A. revert lo hi W. induction A as [|q y a x A1 A IH]; intros lo hi W; cbn [map scaled_by] in *; inversion W; subst.
+  intros W A. revert lo hi W. induction A as [|q y a x A1 A IH]; intros lo hi W; cbn [map scaled_by] in *;
+    inversion W; subst.
   - constructor.
   - cbn [map2]. constructor; [|apply IH; assumption]. split; [apply H3|].
     apply Z.min_case; [apply H3|]. eapply Rle_trans; [|apply ceil_q_ge].
@@ -670,13 +679,16 @@ Qed.
 Lemma hull_means n d p x scale : sizes_are n d -> length x = n -> In p (dm_parts d) -> part_means d p x ->
   within (fst (hull d scale)) (snd (hull d scale)) (scaled_by scale x).
 Proof.
-  intros S L I P. pose proof (fun q => bounds_of_size n d q scale S) as B. unfold hull. apply bounds_of_means with (scale := scale) in P.
-  set (bs q := bounds_of d q scale) in *. assert (Lx : length (scaled_by scale x) = n) by (unfold scaled_by; rewrite map_length; exact L).
+  intros S L I P. pose proof (fun q => bounds_of_size n d q scale S) as B. unfold hull.
+  apply bounds_of_means with (scale := scale) in P.
+  set (bs q := bounds_of d q scale) in *.
+  assert (Lx : length (scaled_by scale x) = n) by (unfold scaled_by; rewrite map_length; exact L).
   revert I B P. destruct (dm_parts d) as [|q0 rest]; [contradiction|]. intros I B P.
   assert (G : forall l acc, (forall q, In q l -> length (fst (bs q)) = n /\ length (snd (bs q)) = n) ->
      length (fst acc) = n -> length (snd acc) = n ->
      within (fst acc) (snd acc) (scaled_by scale x) \/ In p l ->
-     let out := fold_left (fun acc q => join_bounds acc (bs q)) l acc in within (fst out) (snd out) (scaled_by scale x)).
+     let out := fold_left (fun acc q => join_bounds acc (bs q)) l acc in
+     within (fst out) (snd out) (scaled_by scale x)).
   { induction l as [|q l IH]; intros acc Hl L1 L2 H; cbn [fold_left]; [destruct H; [assumption | contradiction]|].
     destruct (Hl q (or_introl eq_refl)) as [Q1 Q2].
     apply IH.
@@ -694,7 +706,7 @@ Qed.
 Lemma part_ball_means d p x scale : part_means d p x -> forall k, part_at d k = p ->
   region_means (part_ball d k scale) (scaled_by scale x).
 Proof.
-  intros (A & _ & _ & N) k K. unfold part_ball. rewrite K. 
+  intros (A & _ & _ & N) k K. unfold part_ball. rewrite K.
   assert (G : forall nm, norm_le nm (map2 Rminus x (map dyadic_value (fst p))) (Q2R (dm_radius d)) ->
      region_means (Some {| bl_norm := nm; bl_below := map (fun v => floor_dyadic v scale 0 1) (fst p);
               bl_above := map (fun v => ceil_dyadic v scale 0 1) (fst p); bl_radius := ceil_q (dm_radius d) scale |})
@@ -704,11 +716,13 @@ Proof.
     - clear. induction (fst p) as [|v l IH]; cbn [map scaled_by]; constructor; [|exact IH].
       pose proof (floor_dyadic_le v scale 0 1 ltac:(lia)). pose proof (ceil_dyadic_ge v scale 0 1 ltac:(lia)). lra.
     - unfold scaled_by. rewrite !map_length. apply (Forall2_size _ _ _ A).
-    - unfold scaled_by. rewrite map2_minus_scale. eapply norm_le_scale; [apply Rlt_le, pow2_pos | apply ceil_q_ge | exact M]. }
+    - unfold scaled_by. rewrite map2_minus_scale. eapply norm_le_scale;
+        [apply Rlt_le, pow2_pos | apply ceil_q_ge | exact M]. }
   destruct (dm_norm d) as [[]|]; try exact I; apply G; exact N.
 Qed.
 
-Lemma Forall2_at {A B} (P : A -> B -> Prop) l x : Forall2 P l x -> forall i a b, (i < length x)%nat -> P (nth i l a) (nth i x b).
+Lemma Forall2_at {A B} (P : A -> B -> Prop) l x : Forall2 P l x -> forall i a b, (i < length x)%nat ->
+  P (nth i l a) (nth i x b).
 Proof.
   induction 1 as [|u y l x H F IH]; intros i a b I; simpl in I; [lia|]. destruct i; simpl; [exact H | apply IH; lia].
 Qed.
@@ -720,7 +734,8 @@ Proof.
   pose proof (Forall2_at _ _ _ A i (0, 0)%Z 0 I) as A'. pose proof (Forall2_at _ _ _ B i (0, 0)%Z 0 I) as B'.
   simpl in A', B'. destruct (dm_limits d) as [[a b]|]; cbn [fst snd];
     rewrite ?max_q_value, ?min_q_value, sub_q_value, add_q_value, !exact_q_value; [|lra].
-  destruct L as [LA LB]. pose proof (Forall2_at _ _ _ LA i 0%Q 0 I) as LA'. pose proof (Forall2_at _ _ _ LB i 0%Q 0 I) as LB'.
+  destruct L as [LA LB]. pose proof (Forall2_at _ _ _ LA i 0%Q 0 I) as LA'.
+  pose proof (Forall2_at _ _ _ LB i 0%Q 0 I) as LB'.
   simpl in LA', LB'. split; [apply Rmax_lub; lra | apply Rmin_glb; lra].
 Qed.
 
@@ -779,6 +794,7 @@ Proof.
                  (map (fun v => v * pow2 scale) x)).
   { destruct below as [b|]; [|exact W]. apply within_update_high; [exact W | rewrite map_length; exact I|]. rewrite N.
     eapply Rle_trans; [|apply ceil_q_ge]. apply Rmult_le_compat_r; lra. }
-  apply IH. destruct top as [a|]; [|exact W']. apply within_update_low; [exact W' | rewrite map_length; exact I|]. rewrite N.
+  apply IH. destruct top as [a|]; [|exact W']. apply within_update_low; [exact W' | rewrite map_length; exact I|].
+  rewrite N.
   eapply Rle_trans; [apply floor_q_le|]. apply Rmult_le_compat_r; lra.
 Qed.
