@@ -160,9 +160,8 @@ Definition raw (b : nat) : list R := map (fun x => x * pow2 (- scale_at bu b)) (
 Lemma raw_length b : length (raw b) = length (values vals b).
 Proof. apply map_length. Qed.
 
-(** Terms that read blocks with values, and add up to F in every entry. *)
+(** Terms that add up to F in every entry. *)
 Definition terms_mean (n : nat) (scale : Z) (terms : list rterm) (F : nat -> R) : Prop :=
-  Forall (fun t => (rt_source t < length vals)%nat) terms /\
   exists Ms,
     Forall2 (fun t M => fm_means (rt_map t) M /\ (0 < rt_den t)%Z
                         /\ length (apply M (values vals (rt_source t))) = n) terms Ms
@@ -170,27 +169,26 @@ Definition terms_mean (n : nat) (scale : Z) (terms : list rterm) (F : nat -> R) 
 
 Lemma terms_mean_ext n scale terms F G : terms_mean n scale terms F -> (forall i, F i = G i) -> terms_mean n scale terms G.
 Proof.
-  intros (S & Ms & A & B) E. split; [exact S|]. exists Ms. split; [exact A|]. intros i. rewrite <- E. apply B.
+  intros (Ms & A & B) E. exists Ms. split; [exact A|]. intros i. rewrite <- E. apply B.
 Qed.
 
 Lemma terms_mean_nil n scale : terms_mean n scale [] (fun _ => 0).
-Proof. split; [constructor|]. exists []. split; [constructor|]. intros i. simpl. lra. Qed.
+Proof. exists []. split; [constructor|]. intros i. simpl. lra. Qed.
 
 Lemma terms_mean_app n scale a b F G : terms_mean n scale a F -> terms_mean n scale b G ->
   terms_mean n scale (a ++ b) (fun i => F i + G i).
 Proof.
-  intros (S1 & Ms & A & B) (S2 & Ns & C & D). split; [apply Forall_app; auto|]. exists (Ms ++ Ns).
-  split; [apply Forall2_app; assumption|]. intros i.
+  intros (Ms & A & B) (Ns & C & D). exists (Ms ++ Ns). split; [apply Forall2_app; assumption|]. intros i.
   replace (terms_at i (a ++ b) (Ms ++ Ns) (values vals))
     with (terms_at i a Ms (values vals) + terms_at i b Ns (values vals)); [rewrite B, D; lra|].
-  clear B S1. induction A as [|t M a Ms H A IH]; simpl; [lra|]. rewrite <- IH. lra.
+  clear B. induction A as [|t M a Ms H A IH]; simpl; [lra|]. rewrite <- IH. lra.
 Qed.
 
-Lemma make_term_means n scale f num den b M : fm_means f M -> (0 < den)%Z -> (b < length vals)%nat ->
+Lemma make_term_means n scale f num den b M : fm_means f M -> (0 < den)%Z ->
   length (apply M (values vals b)) = n ->
   terms_mean n scale [make_term bu scale f num den b] (fun i => IZR num / IZR den * nth i (apply M (raw b)) 0).
 Proof.
-  intros FM D S L. split; [repeat constructor; exact S|]. exists [M]. split; [repeat constructor; assumption|].
+  intros FM D L. exists [M]. split; [repeat constructor; assumption|].
   intros i. unfold raw. rewrite decoding.apply_scale, nth_scale. simpl. unfold rt_factor; simpl.
   unfold Z.sub. rewrite bpow_plus. lra.
 Qed.
@@ -199,7 +197,7 @@ Lemma relation_holds terms bias scale n beta F v : terms_mean n scale terms F ->
   length v = n -> (forall i, (i < n)%nat -> nth i v 0 = (nth i beta 0 + F i) * pow2 scale) ->
   relation_means {| rl_terms := terms; rl_bias := bias |} scale n vals v.
 Proof.
-  intros (_ & Ms & A & B) E L H. exists Ms, (map (fun x => x * pow2 scale) beta). split; [exact A|].
+  intros (Ms & A & B) E L H. exists Ms, (map (fun x => x * pow2 scale) beta). split; [exact A|].
   split; [apply enclosed_bias; exact E|]. simpl. apply (nth_ext _ _ 0 0).
   - rewrite map_length, seq_length. exact L.
   - intros i Hi. rewrite L in Hi.
@@ -216,7 +214,7 @@ Variables (s : store) (syms : symbols).
 Definition view_map (v : viewed) : lmap R := map_value s syms (vw_in v) (vw_out v) (vw_words v).
 
 Definition viewed_ok (n : nat) (v : viewed) : Prop :=
-  fm_means (vw_map v) (view_map v) /\ (0 < vw_den v)%Z /\ (vw_source v < length vals)%nat
+  fm_means (vw_map v) (view_map v) /\ (0 < vw_den v)%Z
   /\ length (apply (view_map v) (values vals (vw_source v))) = n.
 
 Definition factor (v : viewed) : R := IZR (vw_num v) / IZR (vw_den v).
@@ -229,8 +227,8 @@ Definition adds_behind (sigma : option (list Z)) (v : viewed) (i : nat) : R :=
 Lemma relation_terms_mean n scale vs : Forall (viewed_ok n) vs ->
   terms_mean n scale (relation_terms bu scale vs) (fun i => sum (map (fun v => adds v i) vs)).
 Proof.
-  induction 1 as [|v vs (F & D & S & L) A IH]; simpl; [apply terms_mean_nil|].
-  apply (terms_mean_app n scale [_] _ _ _ (make_term_means n scale _ _ _ _ _ F D S L) IH).
+  induction 1 as [|v vs (F & D & L) A IH]; simpl; [apply terms_mean_nil|].
+  apply (terms_mean_app n scale [_] _ _ _ (make_term_means n scale _ _ _ _ _ F D L) IH).
 Qed.
 
 (** Selections that are used here give as many entries for each vector of [m]. *)
@@ -244,13 +242,13 @@ Lemma negated_terms_mean n m scale sigma vs : selects sigma m n -> Forall (viewe
   forall ts, negated_terms bu scale sigma vs = Ok ts ->
   terms_mean n scale ts (fun i => - sum (map (fun v => adds_behind sigma v i) vs)).
 Proof.
-  intros Sel. induction 1 as [|v vs (F & D & S & L) A IH]; intros ts H; simpl in H.
+  intros Sel. induction 1 as [|v vs (F & D & L) A IH]; intros ts H; simpl in H.
   - injection H as <-. eapply terms_mean_ext; [apply terms_mean_nil | intros; simpl; lra].
   - apply bind_ok in H. destruct H as (f & E & H). apply get_ok in E. apply bind_ok in H. destruct H as (rest & R & H).
     injection H as <-. destruct (gathered_map_correct _ _ _ _ F E) as (M & FM & EM).
     assert (LM : length (apply M (values vals (vw_source v))) = n) by (rewrite EM; apply Sel, L).
     eapply terms_mean_ext;
-      [apply (terms_mean_app n scale [_] _ _ _ (make_term_means n scale f (- vw_num v) _ _ M FM D S LM) (IH _ R))|].
+      [apply (terms_mean_app n scale [_] _ _ _ (make_term_means n scale f (- vw_num v) _ _ M FM D LM) (IH _ R))|].
     intros i. cbn [map]. rewrite sum_cons. unfold adds_behind at 2, factor. rewrite EM, opp_IZR. unfold Rdiv. lra.
 Qed.
 
@@ -267,7 +265,6 @@ Qed.
 
 (** The pairs of a building mean what they say. *)
 Hypothesis pairs_hold : forall b blk u w sigma, nth_error (bu_blocks bu) b = Some blk -> pair_of blk = Some (u, w, sigma) ->
-  (b < length vals)%nat /\ (u < length vals)%nat /\ (w < length vals)%nat /\
   length (values vals u) = length (values vals b) /\ length (gathered sigma (values vals w)) = length (values vals b) /\
   raw b = map2 Rminus (raw u) (gathered sigma (raw w)).
 
@@ -275,7 +272,7 @@ Lemma match_terms_mean n m scale sigma a b inner ts : selects sigma m n -> viewe
   match_terms bu scale sigma a b inner = Ok ts ->
   terms_mean n scale ts (fun i => adds a i - adds_behind sigma b i).
 Proof.
-  intros Sel (FA & DA & SA & LA) (FB & DB & SB & LB) H. unfold match_terms in H.
+  intros Sel (FA & DA & LA) (FB & DB & LB) H. unfold match_terms in H.
   apply bind_ok in H. destruct H as (u0 & E & H). apply need_ok in E. apply andb_prop in E as [EN ED].
   apply Z.eqb_eq in EN, ED. assert (EF : factor a = factor b) by (unfold factor; rewrite EN, ED; reflexivity). clear u0.
   apply bind_ok in H. destruct H as ([here sigma_in] & P & H).
@@ -288,7 +285,7 @@ Proof.
       destruct (pair_of pb) as [[[u w] si]|] eqn:Po; [|discriminate].
       apply bind_ok in P. destruct P as (u0 & E & P). apply need_ok in E. apply andb_prop in E as [Eu Ew].
       apply Nat.eqb_eq in Eu, Ew. injection P as <- <-.
-      destruct (pairs_hold _ _ _ _ _ Ep Po) as (Bp & Bu & Bw & Lu & Lw & Rp). rewrite Eu, Ew in *. fold x y in Rp.
+      destruct (pairs_hold _ _ _ _ _ Ep Po) as (Lu & Lw & Rp). rewrite Eu, Ew in *. fold x y in Rp.
       assert (Lx : length (gathered si y) = length x).
       { subst x y. unfold raw at 1. rewrite gathered_scale, map_length, raw_length. congruence. }
       split; [exact Lx|].
@@ -312,7 +309,7 @@ Proof.
     { rewrite <- LA. destruct (view_map a); simpl; rewrite ?map_length, ?map_rules.map2_length; congruence. }
     assert (L2 : length (gathered sigma (apply (view_map b) (values vals (vw_source b)))) = n) by (apply Sel, LB).
     assert (LM : length (apply M (values vals (vw_source b))) = n) by (rewrite EM, map_rules.map2_length; lia).
-    eapply terms_mean_ext; [apply (terms_mean_app _ _ _ _ _ _ Here (make_term_means n scale f _ _ _ M FM DA SB LM))|].
+    eapply terms_mean_ext; [apply (terms_mean_app _ _ _ _ _ _ Here (make_term_means n scale f _ _ _ M FM DA LM))|].
     intros i. cbv beta. fold y. rewrite EM, nth_minus.
     + unfold adds, adds_behind. fold x y. rewrite <- EF. fold (factor a). lra.
     + subst y. unfold raw. rewrite gathered_scale, !decoding.apply_scale, gathered_scale, !map_length. congruence.
@@ -347,9 +344,6 @@ Lemma unmatched_sum f used vs : forall k, sum (map f (unmatched k used vs)) = un
 Proof.
   induction vs as [|v vs IH]; intros k; simpl; [reflexivity|]. destruct (existsb _ _); simpl; rewrite IH; lra.
 Qed.
-
-Lemma unmatched_all (P : viewed -> Prop) used vs : Forall P vs -> forall k, Forall P (unmatched k used vs).
-Proof. induction 1; intros k; simpl; [constructor|]. destruct (existsb _ _); auto. Qed.
 
 Lemma match_all_mean n m scale sigma us ws : selects sigma m n -> Forall (viewed_ok n) us -> Forall (viewed_ok m) ws ->
   forall matches used_u used_w ts uu uw, match_all bu scale sigma us ws matches used_u used_w = Ok (ts, uu, uw) ->
