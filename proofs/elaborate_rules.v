@@ -370,7 +370,8 @@ Proof.
       * apply identity_means.
       * pose proof (block_length b (has_node_length _ _ _ _ ok N)) as Lb. rewrite Sz in Lb.
         change (length (apply (instance (PDiag 1) (repeat 1 size)) (values here b)) = size). rewrite Id; exact Lb.
-    + intros i. rewrite zeros_nth. unfold pair_rules.adds, factor, view_map, map_value. cbn [vw_words vw_in vw_num vw_den vw_source].
+    + intros i. rewrite zeros_nth. unfold pair_rules.adds, factor, view_map, map_value.
+      cbn [vw_words vw_in vw_num vw_den vw_source].
       rewrite (raw_node b n N), Id by (apply node_length, Ln). unfold sum. cbn [map fold_right]. field.
 Qed.
 

@@ -110,10 +110,14 @@ Lemma minus_scale k a : forall b, map (fun x => x * k) (map2 Rminus a b)
 Proof. induction a as [|x a IH]; intros [|y b]; simpl; try reflexivity. rewrite IH. f_equal. lra. Qed.
 
 Lemma minus_zeros n : forall a, length a = n -> map2 Rminus a (repeat 0 n) = a.
-Proof. induction n as [|n IH]; intros [|x a] L; simpl in *; try discriminate; [reflexivity|]. rewrite IH by lia. f_equal. lra. Qed.
+Proof.
+  induction n as [|n IH]; intros [|x a] L; simpl in *; try discriminate; [reflexivity|]. rewrite IH by lia. f_equal. lra.
+Qed.
 
 Lemma zeros_minus n : forall a, length a = n -> map2 Rminus (repeat 0 n) a = map Ropp a.
-Proof. induction n as [|n IH]; intros [|x a] L; simpl in *; try discriminate; [reflexivity|]. rewrite IH by lia. f_equal. lra. Qed.
+Proof.
+  induction n as [|n IH]; intros [|x a] L; simpl in *; try discriminate; [reflexivity|]. rewrite IH by lia. f_equal. lra.
+Qed.
 
 (** b - S c *)
 Lemma minus_bias_means a b sigma n m beta gamma : enclosed a n beta -> enclosed b m gamma ->
@@ -257,7 +261,8 @@ Qed.
 Lemma same_map_eq a b : same_map a b = true -> view_map a = view_map b.
 Proof.
   unfold same_map. rewrite !andb_true_iff. intros [[W I] O]. apply Nat.eqb_eq in I, O. unfold view_map. rewrite I, O.
-  unfold same_words in W. destruct (vw_words a) as [|t|t g|t k|lo hi r] eqn:Ea, (vw_words b) as [|t'|t' g'|t' k'|lo' hi' r'] eqn:Eb;
+  unfold same_words in W.
+  destruct (vw_words a) as [|t|t g|t k|lo hi r], (vw_words b) as [|t'|t' g'|t' k'|lo' hi' r'];
     try (match type of W with context [map_eq_dec ?p ?q] =>
            destruct (map_eq_dec p q) as [E | _]; [try rewrite E; reflexivity | discriminate] end).
   apply andb_prop in W as [T W]. apply Nat.eqb_eq in T. subst t'. exact (same_pattern_instance _ _ _ W).
@@ -279,7 +284,8 @@ Proof.
   (* x, y, and the terms on d' *)
   set (x := raw (vw_source a)) in *. set (y := raw (vw_source b)) in *.
   assert (Here : length (gathered sigma_in y) = length x /\
-     terms_mean n scale here (fun i => factor a * (nth i (apply (view_map a) x) 0 - nth i (apply (view_map a) (gathered sigma_in y)) 0))).
+     terms_mean n scale here (fun i =>
+       factor a * (nth i (apply (view_map a) x) 0 - nth i (apply (view_map a) (gathered sigma_in y)) 0))).
   { destruct inner as [p|].
     - apply bind_ok in P. destruct P as (pb & Ep & P). apply get_ok in Ep.
       destruct (pair_of pb) as [[[u w] si]|] eqn:Po; [|discriminate].
