@@ -29,16 +29,35 @@ Defined.
 
 Definition is_free (n : node_words) : bool := match n with WFree _ _ => true | _ => false end.
 
-Fixpoint find_node (n : node_words) (i : nat) (g : list node_words) : option nat :=
-  match g with
-  | [] => None
-  | m :: t => if (if node_eq_dec n m then negb (is_free n) else false) then Some i else find_node n (S i) t
+(** What a map is: padding behind a convolution counts only by the outputs that it makes, as in the other kernel's keys. *)
+Definition map_key (m : map_words) : map_words :=
+  match m with
+  | WConv t g => WConv t {| cv_groups := cv_groups g; cv_in := cv_in g; cv_out := cv_out g; cv_spatial := cv_spatial g;
+                            cv_kernel := cv_kernel g; cv_strides := cv_strides g; cv_begins := cv_begins g;
+                            cv_ends := conv_outputs g; cv_dilations := cv_dilations g |}
+  | _ => m
   end.
 
-(** ** Sizes and what a node depends on *)
+Definition term_key (t : term_words) : term_words :=
+  {| tw_source := tw_source t; tw_num := tw_num t; tw_den := tw_den t; tw_map := map_key (tw_map t) |}.
+
+Definition node_key (n : node_words) : node_words :=
+  match n with WAffine size terms bias times => WAffine size (map term_key terms) bias times | _ => n end.
 
 Definition node_size (n : node_words) : nat :=
   match n with WInput s _ | WAffine s _ _ _ | WRelu s _ | WFree s _ => s end.
+
+(** Sizes first: they tell most nodes apart. *)
+Definition same_node (n m : node_words) : bool :=
+  negb (is_free n) && Nat.eqb (node_size n) (node_size m) && if node_eq_dec (node_key n) (node_key m) then true else false.
+
+Fixpoint find_node (n : node_words) (i : nat) (g : list node_words) : option nat :=
+  match g with
+  | [] => None
+  | m :: t => if same_node n m then Some i else find_node n (S i) t
+  end.
+
+(** ** What a node depends on *)
 
 (** x, x', a free choice. *)
 Record roles := { on_first : bool; on_second : bool; on_free : bool }.
