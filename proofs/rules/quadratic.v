@@ -1,0 +1,162 @@
+(** Rule *quadratic*: multipliers on facts about blocks, and a positive semidefinite remainder.
+
+    Spec: rules.md#quadratic; upper_bound of the other kernel. *)
+From Coq Require Import ZArith Reals List Lia Lra.
+From Flocq Require Import Core.
+From Certify Require Import vectors syntax maps plans.
+From Certify.rules Require Import psd expressions.
+Import ListNotations.
+Open Scope bool_scope.
+Open Scope Z_scope.
+
+(** ** Functions of the checker *)
+
+(** Multipliers in units of 2^-factor for each entry of a block, or for pairs of entries of two facts. *)
+Inductive fact :=
+| Fact (k : fact_name) (b : nat) (m : list Z)
+| Product (k : fact_name) (b : nat) (e : list nat) (k' : fact_name) (b' : nat) (e' : list nat) (m : list Z).
+
+(** Matrices add to the longer one, as vectors do. *)
+Fixpoint add_outer (p r : list Z) (a : list (list Z)) : list (list Z) :=
+  match p, a with
+  | x :: p', row :: a' => (if x =? 0 then row else axpy x r row) :: add_outer p' r a'
+  | x :: p', [] => (if x =? 0 then [] else map (Z.mul x) r) :: add_outer p' r []
+  | [], _ => a
+  end.
+
+Fixpoint add_rows (a b : list (list Z)) : list (list Z) :=
+  match a, b with
+  | x :: a', y :: b' => addl x y :: add_rows a' b'
+  | [], _ => b
+  | _, [] => a
+  end.
+
+(** A column in front of a matrix. *)
+Fixpoint in_front (x : list Z) (a : list (list Z)) : list (list Z) :=
+  match x, a with
+  | k :: x', row :: a' => (k :: row) :: in_front x' a'
+  | k :: x', [] => [k] :: in_front x' []
+  | [], _ => map (cons 0) a
+  end.
+Definition transposed (a : list (list Z)) : list (list Z) := fold_right in_front [] a.
+
+(** A bound of |coefficients . z|. *)
+Definition size (e : entry) : Z := total (map Z.abs (fst e)).
+
+Section Bound.
+
+Variable blocks : list block.
+Variable bits : Z.
+Variable bd : bounds.
+Variable made : list (list entry).
+
+(** ** Facts: their factors; the second is missing for the number 1 *)
+
+Definition from_low (l : Z) (v : entry) : entry := (addl [- l] (fst v), snd v).
+Definition to_high (h : Z) (v : entry) : entry := (axpy (-1) (fst v) [h], snd v).
+
+Definition factors (k : fact_name) (b : nat) : list entry * option (list entry) :=
+  let blk := nth b blocks no_block in
+  let v := nth b made [] in
+  let low := map2 from_low (low_of blocks bits bd b) v in
+  let high := map2 to_high (high_of blocks bits bd b) v in
+  match k with
+  | FLower => (low, None)
+  | FUpper => (high, None)
+  | FRange => (low, Some high)
+  | FAbove | FComplement =>
+      match bk_kind blk with
+      | KRelu s =>
+          let over := map2 minus v (nth s made []) in
+          match k with FAbove => (over, None) | _ => (v, Some over) end
+      | _ => ([], None)
+      end
+  | FSlope | FCrossFine | FCrossCoarse =>
+      match bk_kind blk with
+      | KPairRelu u w sigma _ x y =>
+          let u := nth u made [] in
+          let w := entries_of sigma (nth w made []) in
+          let z := nth x made [] in
+          let y := entries_of sigma (nth y made []) in
+          match k with
+          | FSlope => let d := map2 minus u w in (d, Some (map2 minus (map2 minus z y) d))
+          | FCrossFine => (w, Some (map2 minus u z))
+          | _ => (u, Some (map2 minus w y))
+          end
+      | _ => ([], None)
+      end
+  end.
+
+Definition is_free (k : fact_name) : bool := match k with FComplement => true | _ => false end.
+
+(** ** The sum of the facts: linear part and charge in units of 2^-(2 bits + factor), and the products *)
+
+Record sums := { sm_linear : list Z; sm_charge : Z; sm_products : list (list Z) }.
+
+Definition add_linear (m : Z) (p : entry) (s : sums) : sums :=
+  let k := Z.shiftl m bits in
+  {| sm_linear := axpy k (fst p) (sm_linear s); sm_charge := sm_charge s + Z.abs k * snd p;
+     sm_products := sm_products s |}.
+
+Definition add_product (m : Z) (p r : entry) (s : sums) : sums :=
+  let lost := size p * snd r + snd p * size r + snd p * snd r in
+  {| sm_linear := sm_linear s; sm_charge := sm_charge s + Z.abs m * lost;
+     sm_products := add_outer (map (Z.mul m) (fst p)) (fst r) (sm_products s) |}.
+
+Fixpoint add_linears (ms : list Z) (ps : list entry) (s : sums) : sums :=
+  match ms, ps with
+  | m :: ms', p :: ps' => add_linears ms' ps' (if m =? 0 then s else add_linear m p s)
+  | _, _ => s
+  end.
+Fixpoint add_products (ms : list Z) (ps rs : list entry) (s : sums) : sums :=
+  match ms, ps, rs with
+  | m :: ms', p :: ps', r :: rs' => add_products ms' ps' rs' (if m =? 0 then s else add_product m p r s)
+  | _, _, _ => s
+  end.
+
+Definition add_fact (s : sums) (f : fact) : sums :=
+  match f with
+  | Fact k b ms =>
+      let ms := if is_free k then ms else map pospart ms in
+      match factors k b with
+      | (ps, None) => add_linears ms ps s
+      | (ps, Some rs) => add_products ms ps rs s
+      end
+  | Product k b e k' b' e' ms =>
+      let at_ (k : fact_name) b e :=
+        match factors k b with
+        | (ps, None) => map (fun i => nth i ps no_entry) e
+        | _ => []
+        end in
+      add_products (map pospart ms) (at_ k b e) (at_ k' b' e') s
+  end.
+
+End Bound.
+
+Definition negated (shift : Z) (a : list (list Z)) : list (list Z) := map (map (fun x => Z.shiftr (- x) shift)) a.
+
+(** (num, den): the row times the outputs is at most num / den. *)
+Definition upper_bound (blocks : list block) (maps_q : prepared) (q : Z) (bd : bounds) (chosen : list (nat * list Z))
+    (bits factor shift : Z) (facts : list fact) (factor_rows : list (list Z)) (out : nat) (minus_ : option nat)
+    (row : list Z) : option (Z * Z) :=
+  if (0 <=? bits) && (0 <=? bits + factor) && (0 <=? shift) then
+    match expressions blocks maps_q q bits bd chosen with
+    | None => None
+    | Some made =>
+        let outputs := match minus_ with
+                       | None => nth out made []
+                       | Some g => map2 minus (nth out made []) (nth g made [])
+                       end in
+        let start := add_linears (bits + factor) row outputs
+                       {| sm_linear := []; sm_charge := 0; sm_products := [] |} in
+        let s := fold_left (add_fact blocks bits bd made) facts start in
+        let products := match sm_products s with
+                        | [] => [sm_linear s]
+                        | r :: rest => addl (sm_linear s) r :: rest
+                        end in
+        let form := negated shift (add_rows products (transposed products)) in
+        let n := Z.of_nat (dimension chosen) in
+        let least := lower_bound form factor_rows - n * n in
+        Some (2 * sm_charge s - Z.shiftl least shift, Z.shiftl 1 (2 * bits + factor + 1))
+    end
+  else None.
