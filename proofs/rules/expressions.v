@@ -4,7 +4,7 @@
 From Coq Require Import ZArith Reals List Lia Lra.
 From Flocq Require Import Core.
 From Certify Require Import vectors syntax maps plans.
-From Certify.rules Require Import psd.
+From Certify.rules Require Import matrices.
 Import ListNotations.
 Open Scope bool_scope.
 Open Scope Z_scope.

@@ -4,7 +4,7 @@
 From Coq Require Import ZArith Reals List Lia Lra.
 From Flocq Require Import Core.
 From Certify Require Import vectors syntax maps plans.
-From Certify.rules Require Import psd expressions.
+From Certify.rules Require Import matrices psd expressions.
 Import ListNotations.
 Open Scope bool_scope.
 Open Scope Z_scope.
@@ -15,30 +15,6 @@ Open Scope Z_scope.
 Inductive fact :=
 | Fact (k : fact_name) (b : nat) (m : list Z)
 | Product (k : fact_name) (b : nat) (e : list nat) (k' : fact_name) (b' : nat) (e' : list nat) (m : list Z).
-
-(** Matrices add to the longer one, as vectors do. *)
-Fixpoint add_outer (p r : list Z) (a : list (list Z)) : list (list Z) :=
-  match p, a with
-  | x :: p', row :: a' => (if x =? 0 then row else axpy x r row) :: add_outer p' r a'
-  | x :: p', [] => (if x =? 0 then [] else map (Z.mul x) r) :: add_outer p' r []
-  | [], _ => a
-  end.
-
-Fixpoint add_rows (a b : list (list Z)) : list (list Z) :=
-  match a, b with
-  | x :: a', y :: b' => addl x y :: add_rows a' b'
-  | [], _ => b
-  | _, [] => a
-  end.
-
-(** A column in front of a matrix. *)
-Fixpoint in_front (x : list Z) (a : list (list Z)) : list (list Z) :=
-  match x, a with
-  | k :: x', row :: a' => (k :: row) :: in_front x' a'
-  | k :: x', [] => [k] :: in_front x' []
-  | [], _ => map (cons 0) a
-  end.
-Definition transposed (a : list (list Z)) : list (list Z) := fold_right in_front [] a.
 
 (** A bound of |coefficients . z|. *)
 Definition size (e : entry) : Z := total (map Z.abs (fst e)).
