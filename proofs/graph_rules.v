@@ -48,6 +48,30 @@ Proof.
   - destruct K as (-> & Kg & _). destruct G as [G B]. split; [exact G|]. split; [exact B|]. rewrite Kg. discriminate.
 Qed.
 
+(** The roles that the reader kept are those of the nodes. *)
+Lemma all_roles_snoc p : forall g known, all_roles known (g ++ [p]) = all_roles known g ++ [node_roles (all_roles known g) p].
+Proof. induction g as [|n g IH]; intros known; simpl; [reflexivity | apply IH]. Qed.
+
+Lemma merge_roles s : forall nodes m m', mg_roles m = all_roles [] (mg_nodes m) -> merge s nodes m = Ok m' ->
+  mg_roles m' = all_roles [] (mg_nodes m').
+Proof.
+  induction nodes as [|n nodes IH]; intros m m' R H; [injection H as <-; exact R|].
+  apply merge_cons in H as (p & _ & H). apply IH in H; [exact H|]. unfold merge_step.
+  destruct (find_node _ _ _); simpl; [exact R | rewrite all_roles_snoc, R; reflexivity].
+Qed.
+
+Theorem graph_roles s c gr : read_graph s c = Ok gr -> gr_roles gr = all_roles [] (gr_nodes gr).
+Proof.
+  intros H. destruct (read_graph_inv s c gr H) as (m & m' & M & _ & _ & -> & -> & K).
+  apply merge_roles in M; [|reflexivity]. destruct (cl_g c) as [g|]; [|destruct K as [-> _]; exact M].
+  destruct K as (M' & _). exact (merge_roles s _ (next_network m) m' M M').
+Qed.
+
+(** Sources come before their node, sizes fit, maps have the shapes of their nodes, free sources depend on x' alone. *)
+Theorem graph_node s c gr i n : read_graph s c = Ok gr -> nth_error (gr_nodes gr) i = Some n ->
+  node_good s (gr_nodes gr) (gr_roles gr) i n.
+Proof. intros H N. apply (proj2 (proj1 (read_graph_good s c gr H)) i n N). Qed.
+
 (** ** Its valuations *)
 
 (** [gv] is the graph's valuation at (x, x') under the choices [ff] and [fg] of the networks' free nodes. *)
@@ -61,12 +85,19 @@ Definition valuation (s : store) (syms : symbols) (c : claim) (gr : graph) (x x'
      | _, _ => False
      end.
 
+Lemma input_fits_of g a : (forall size, In size (inputs_of g) -> length a = size) -> input_fits g a.
+Proof. intros H size second I. apply H, in_flat_map. exists (WInput size second). split; [exact I | left; reflexivity]. Qed.
+
 Theorem graph_valuation s syms c gr x x' ff fg : read_graph s c = Ok gr ->
-  input_fits (gr_nodes gr) x -> input_fits (gr_nodes gr) x' ->
-  choices_fit (nw_nodes (cl_f c)) 0 ff -> (forall g, cl_g c = Some g -> choices_fit (nw_nodes g) 0 fg) ->
+  (forall size, In size (inputs_of (gr_nodes gr)) -> length x = size /\ length x' = size) ->
+  (forall i size u, nth_error (nw_nodes (cl_f c)) i = Some (WFree size u) -> length (ff i) = size) ->
+  (forall g, cl_g c = Some g ->
+    forall i size u, nth_error (nw_nodes g) i = Some (WFree size u) -> length (fg i) = size) ->
   exists gv, valuation s syms c gr x x' ff fg gv.
 Proof.
-  intros H I I' Cf Cg. destruct (read_graph_inv s c gr H) as (m & m' & M & F & _ & N & _ & K).
+  intros H Fit Cf Cg. pose proof (input_fits_of (gr_nodes gr) x (fun size E => proj1 (Fit size E))) as I.
+  pose proof (input_fits_of (gr_nodes gr) x' (fun size E => proj2 (Fit size E))) as I'.
+  destruct (read_graph_inv s c gr H) as (m & m' & M & F & _ & N & _ & K).
   unfold valuation, node_values. rewrite F. rewrite N in *.
   assert (A : exists gv, equations s syms x x' (mg_nodes m) gv
                 /\ stands gv (mg_local m) (evaluate s syms x x' ff [] (nw_nodes (cl_f c)))).
@@ -162,6 +193,17 @@ Qed.
 
 (** ** Free nodes *)
 
+(** A free node of the graph is one of f or of g, and its source depends on x' alone. *)
+Theorem graph_free_origin s c gr j size gu : read_graph s c = Ok gr -> nth_error (gr_nodes gr) j = Some (WFree size gu) ->
+  (exists b net local i u, network_at c gr b net local /\ nth_error (nw_nodes net) i = Some (WFree size u)
+                           /\ nth_error local i = Some j /\ nth_error local u = Some gu) /\
+  let r := nth gu (gr_roles gr) no_roles in on_first r = false /\ on_second r = true /\ on_free r = false.
+Proof.
+  intros H N. split; [|apply (graph_node s c gr j _ H N)].
+  destruct (graph_origin s c gr j _ H N) as (b & net & l & i & n & A & Ni & J & P).
+  destruct n as [| | |size0 u]; simpl in P; try contradiction. destruct P as [-> U]. exists b, net, l, i, u. auto.
+Qed.
+
 Lemma valuation_at s syms c gr x x' ff fg gv b net l : valuation s syms c gr x x' ff fg gv -> network_at c gr b net l ->
   stands gv l (node_values s syms x x' (if b then fg else ff) net).
 Proof. intros (_ & F & G) A. destruct A as [|net l Eg El]; [exact F|]. rewrite Eg, El in G. exact G. Qed.
@@ -170,23 +212,23 @@ Proof. intros (_ & F & G) A. destruct A as [|net l Eg El]; [exact F|]. rewrite E
 Theorem graph_free s syms (X : list R -> Prop) c gr x x' ff fg gv j size u : read_graph s c = Ok gr ->
   valuation s syms c gr x x' ff fg gv ->
   free_ok s syms X (cl_f c) ff -> (forall g, cl_g c = Some g -> free_ok s syms X g fg) ->
-  (forall x3, X x3 -> input_fits (gr_nodes gr) x3) ->
+  (forall x3, X x3 -> forall size, In size (inputs_of (gr_nodes gr)) -> length x3 = size) ->
   nth_error (gr_nodes gr) j = Some (WFree size u) -> forall k, k < size ->
   exists x3, X x3 /\ forall gv3, valuation s syms c gr x x3 ff fg gv3 -> nth k (nth j gv []) 0%R = nth k (nth u gv3 []) 0%R.
 Proof.
-  intros H V Of Og I N k Lk. destruct (graph_origin s c gr j _ H N) as (b & net & l & i & n & A & Ni & J & P).
-  destruct n as [| | |size0 u0]; simpl in P; try contradiction. destruct P as [-> U].
+  intros H V Of Og I N k Lk.
+  destruct (graph_free_origin s c gr j size u H N) as ((b & net & l & i & u0 & A & Ni & J & U) & R1 & _ & R3).
   pose proof (fun y y' gv' W => valuation_at s syms c gr y y' ff fg gv' b net l W A) as S.
   assert (O : free_ok s syms X net (if b then fg else ff)) by (destruct A as [|net l Eg _]; [exact Of | exact (Og net Eg)]).
   set (free := if b then fg else ff) in *.
-  destruct (O i size0 u0 Ni) as [_ K]. destruct (K k Lk) as (x3 & X3 & E). exists x3. split; [exact X3|].
+  destruct (O i size u0 Ni) as [_ K]. destruct (K k Lk) as (x3 & X3 & E). exists x3. split; [exact X3|].
   intros gv3 V3.
-  destruct (graph_valuation s syms c gr x3 x3 ff fg H (I x3 X3) (I x3 X3) (free_ok_fits _ _ _ _ _ Of)
-              (fun g Eg => free_ok_fits _ _ _ _ _ (Og g Eg))) as (gv33 & V33).
+  destruct (graph_valuation s syms c gr x3 x3 ff fg H (fun n In_n => conj (I x3 X3 n In_n) (I x3 X3 n In_n))
+              (free_ok_fits _ _ _ _ _ Of) (fun g Eg => free_ok_fits _ _ _ _ _ (Og g Eg))) as (gv33 & V33).
   rewrite <- (stands_error gv l _ i j (S _ _ _ V) J). unfold node_values at 1.
-  rewrite (evaluate_free s syms x x' free size0 u0 _ [] i Ni : nth i _ [] = free i), E.
+  rewrite (evaluate_free s syms x x' free size u0 _ [] i Ni : nth i _ [] = free i), E.
   rewrite (stands_error gv33 l _ u0 u (S _ _ _ V33) U).
-  destruct (read_graph_good s c gr H) as ((_ & G) & _). destruct (G j _ N) as [[_ (Lu & _ & R1 & _ & R3)] _].
+  destruct (graph_node s c gr j _ H N) as (_ & Lu & _).
   pose proof (error_lt _ _ _ N) as Lj. f_equal.
   apply (graph_independent s syms c gr x3 x3 gv33 x x3 gv3 u H (proj1 V33) (proj1 V3)); [lia | exact R3 | | reflexivity].
   rewrite R1. discriminate.
@@ -194,14 +236,22 @@ Qed.
 
 (** ** Outputs *)
 
-Theorem graph_outputs s syms c gr x x' ff fg gv : read_graph s c = Ok gr -> valuation s syms c gr x x' ff fg gv ->
+Theorem graph_outputs s syms c gr x x' ff fg gv : valuation s syms c gr x x' ff fg gv -> read_graph s c = Ok gr ->
   output s syms x x' ff (cl_f c) = nth (gr_out_f gr) gv [] /\
-  forall g, cl_g c = Some g -> exists o, gr_out_g gr = Some o /\ output s syms x x' fg g = nth o gv [].
+  forall g o, cl_g c = Some g -> gr_out_g gr = Some o -> output s syms x x' fg g = nth o gv [].
 Proof.
-  intros H (_ & F & G). destruct (read_graph_inv s c gr H) as (m & m' & _ & Lf & O & _ & _ & K).
+  intros (_ & F & G) H. destruct (read_graph_inv s c gr H) as (m & m' & _ & Lf & O & _ & _ & K).
   rewrite Lf in F. split; [exact (stands_error _ _ _ _ _ F O)|].
-  intros g Eg. rewrite Eg in *. destruct K as (_ & Lg & o & Eo & O'). rewrite Lg in G.
-  exists o. split; [exact Eo | exact (stands_error _ _ _ _ _ G O')].
+  intros g o Eg Eo. rewrite Eg in *. destruct K as (_ & Lg & o' & Eo' & O'). rewrite Lg in G.
+  rewrite Eo in Eo'. injection Eo' as <-. exact (stands_error _ _ _ _ _ G O').
+Qed.
+
+(** The graph knows g exactly if the claim does. *)
+Theorem graph_with_g s c gr g : read_graph s c = Ok gr -> cl_g c = Some g ->
+  exists l o, gr_g gr = Some l /\ gr_out_g gr = Some o.
+Proof.
+  intros H E. destruct (read_graph_inv s c gr H) as (m & m' & _ & _ & _ & _ & _ & K). rewrite E in K.
+  destruct K as (_ & L & o & O & _). exists (mg_local m'), o. auto.
 Qed.
 
 Theorem graph_without_g s c gr : read_graph s c = Ok gr -> cl_g c = None -> gr_g gr = None /\ gr_out_g gr = None.
@@ -235,10 +285,16 @@ Proof.
     + destruct K as (_ & _ & K). congruence.
 Qed.
 
-(** Sources come before their node, sizes fit, maps have the shapes of their nodes, free sources depend on x' alone. *)
-Theorem graph_node s c gr i n : read_graph s c = Ok gr -> nth_error (gr_nodes gr) i = Some n ->
-  node_good s (gr_nodes gr) (gr_roles gr) i n.
-Proof. intros H N. apply (proj2 (proj1 (read_graph_good s c gr H)) i n N). Qed.
+Theorem graph_sources s c gr i n : read_graph s c = Ok gr -> nth_error (gr_nodes gr) i = Some n ->
+  match n with
+  | WInput _ _ => True
+  | WAffine _ terms _ _ => forall t, In t terms -> tw_source t < i
+  | WRelu _ u | WFree _ u => u < i
+  end.
+Proof.
+  intros H N. destruct (graph_node s c gr i n H N) as (_ & G). destruct n; [exact I | | apply G | apply G].
+  intros t T. apply G, T.
+Qed.
 
 Theorem graph_affine s c gr i size terms bias times : read_graph s c = Ok gr ->
   nth_error (gr_nodes gr) i = Some (WAffine size terms bias times) ->
@@ -255,11 +311,10 @@ Theorem equations_size s syms x x' g gv i : equations s syms x x' g gv -> i < le
   length (nth i gv []) = size_at g i.
 Proof. intros (_ & E) L. apply (E i (nth i g (WRelu 0 0))), nth_error_nth', L. Qed.
 
-Theorem input_fits_all g n a : Forall (eq n) (inputs_of g) -> length a = n -> input_fits g a.
-Proof.
-  intros F L size second I. rewrite Forall_forall in F. rewrite L. apply F.
-  apply in_flat_map. exists (WInput size second). split; [exact I | left; reflexivity].
-Qed.
+(** One size for all inputs. *)
+Theorem inputs_fit g n (a : list R) : Forall (eq n) (inputs_of g) -> length a = n ->
+  forall size, In size (inputs_of g) -> length a = size.
+Proof. intros F L size I. rewrite Forall_forall in F. rewrite L. exact (F size I). Qed.
 
 (** Maps of the graph are maps of the networks, so that their symbols are known. *)
 Lemma placed_scale l size terms bias times n t lo hi r : node_placed l n (WAffine size terms bias times) ->
@@ -273,10 +328,18 @@ Proof.
   - right. exact (IH I).
 Qed.
 
+Theorem graph_scale_pairs s c gr i size terms bias times t lo hi r : read_graph s c = Ok gr ->
+  nth_error (gr_nodes gr) i = Some (WAffine size terms bias times) -> In t terms -> tw_map t = WScale lo hi r ->
+  exists net, In net (networks c) /\ In (lo, hi) (scale_pairs net).
+Proof.
+  intros H N I M. destruct (graph_origin s c gr i _ H N) as (b & net & l & j & n & A & Nj & _ & P).
+  exists net. split; [exact (network_at_in c gr b net l A) | exact (placed_scale l _ _ _ _ n t lo hi r P I M net j Nj)].
+Qed.
+
 Theorem graph_symbols s syms c gr i size terms bias times t lo hi r : read_graph s c = Ok gr ->
   symbols_ok s syms (networks c) -> nth_error (gr_nodes gr) i = Some (WAffine size terms bias times) -> In t terms ->
   tw_map t = WScale lo hi r -> Forall2 Rle (reals_at s lo) (syms lo hi) /\ Forall2 Rle (syms lo hi) (reals_at s hi).
 Proof.
-  intros H O N I M. destruct (graph_origin s c gr i _ H N) as (b & net & l & j & n & A & Nj & _ & P).
-  apply (O net); [apply (network_at_in c gr b net l A)|]. exact (placed_scale l _ _ _ _ n t lo hi r P I M net j Nj).
+  intros H O N I M. destruct (graph_scale_pairs s c gr i _ _ _ _ t lo hi r H N I M) as (net & In_c & P).
+  exact (O net lo hi In_c P).
 Qed.
