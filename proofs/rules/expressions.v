@@ -256,7 +256,21 @@ Fixpoint express_all (rest : list block) (made : list (list entry)) : option (li
 
 End Build.
 
+(** Scales go with the meaning of blocks, as plans that were read have them. *)
+Definition scales_agree (blocks : list block) (blk : block) : bool :=
+  let at_ b := bk_scale (nth b blocks no_block) in
+  match bk_kind blk with
+  | KInput _ | KFree _ => true
+  | KRelu s => at_ s =? bk_scale blk
+  | KAffine r => forallb (fun t => rt_shift t =? bk_scale blk - at_ (rt_source t)) (rl_terms r)
+  | KDirect u w _ | KPairAffine u w _ _ => (bk_scale blk =? at_ u + bk_delta blk) && (at_ w =? at_ u)
+  | KPairRelu u w _ _ x y =>
+      (bk_scale blk =? at_ u + bk_delta blk) && (at_ w =? at_ u) && (at_ x =? at_ u) && (at_ y =? at_ u)
+  end.
+
 (** Expressions of all blocks. *)
 Definition expressions (blocks : list block) (maps_q : prepared) (q bits : Z) (bd : bounds)
     (chosen : list (nat * list Z)) : option (list (list entry)) :=
-  express_all blocks maps_q q bits bd (numbered 1 chosen) blocks [].
+  if forallb (scales_agree blocks) blocks then
+    express_all blocks maps_q q bits bd (numbered 1 chosen) blocks []
+  else None.
