@@ -235,6 +235,7 @@ Definition finish (r : reading) (c q : Z) : result plan :=
   forward <- prepare_all (pw_forward words) (bu_blocks bu);;
   constant <- prepare_all (pw_constant words) (bu_blocks bu);;
   by_bits <- prepare_steps (bu_blocks bu) (q :: flat_map bits_of steps) [];;
+  _ <- need "bits" (forallb (fun p => 0 <=? fst p) by_bits);;
   Ok {| pl_building := bu; pl_forward_bits := pw_forward words; pl_constant_bits := pw_constant words;
         pl_forward := forward; pl_constant := constant; pl_by_bits := by_bits;
         pl_slots := slots; pl_steps := steps; pl_forms := rd_forms r; pl_c := c; pl_q := q; pl_hints := h;

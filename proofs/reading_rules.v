@@ -203,9 +203,11 @@ Record plan_ok (p : plan) : Prop := {
   ok_steps : steps_ok p 0 (pl_steps p);
   ok_forward_bits : (0 <= pl_forward_bits p)%Z;
   ok_constant_bits : (0 <= pl_constant_bits p)%Z;
+  ok_c : (0 <= pl_c p)%Z;
   ok_forward : prepare_all (pl_forward_bits p) (blocks p) = Ok (pl_forward p);
   ok_constant : prepare_all (pl_constant_bits p) (blocks p) = Ok (pl_constant p);
   ok_bits : forall q, In q (map fst (pl_by_bits p)) -> prepare_all q (blocks p) = Ok (maps_at p q);
+  ok_bits_positive : forall q, In q (map fst (pl_by_bits p)) -> (0 <= q)%Z;
   ok_q : In (pl_q p) (map fst (pl_by_bits p));
   ok_out_f : block_of (pl_building p) (gr_out_f (ct_graph ct)) = Ok (pl_out_f p);
   ok_out_g : match gr_out_g (ct_graph ct) with
@@ -222,7 +224,8 @@ Proof.
   apply bind_ok in H. destruct H as (u1 & N & H). apply need_ok in N. apply Nat.eqb_eq in N.
   apply bind_ok in H. destruct H as (h & _ & H). apply bind_ok in H. destruct H as (f & F & H).
   apply bind_ok in H. destruct H as (g & G & H). apply bind_ok in H. destruct H as (fw & FW & H).
-  apply bind_ok in H. destruct H as (co & CO & H). apply bind_ok in H. destruct H as (by_ & BY & H). injection H as <-.
+  apply bind_ok in H. destruct H as (co & CO & H). apply bind_ok in H. destruct H as (by_ & BY & H).
+  apply bind_ok in H. destruct H as (u2 & BP & H). apply need_ok in BP. rewrite forallb_forall in BP. injection H as <-.
   destruct (prepare_steps_ok _ _ _ _ BY) as [P1 P2]; [simpl; discriminate|].
   assert (QQ : forall q', q' = q \/ In q' (flat_map bits_of (rev (rd_steps r))) -> In q' (map fst by_)).
   { intros q' I. apply P2. left. simpl. destruct I; auto. }
@@ -231,6 +234,7 @@ Proof.
     rewrite <- (app_nil_r (rev (rd_steps r))). apply (steps_ok_rev pl _ (List.length (bu_blocks (rd_bu r)))); [exact S | apply Nat.le_refl | | reflexivity].
     intros q' I. apply QQ. right. rewrite in_flat_map in I |- *. destruct I as (s & I1 & I2). exists s. split; [apply in_rev in I1; exact I1 | exact I2].
   - intros q' I. unfold maps_at; cbn [pl_by_bits]. destruct (known_bits_in _ _ I) as (m & E). rewrite E. apply P1. exact E.
+  - intros q' I. apply in_map_iff in I. destruct I as (pp & <- & I). apply Z.leb_le, BP, I.
   - destruct (gr_out_g (ct_graph ct)) as [o|]; [|injection G as <-; reflexivity].
     apply bind_ok in G. destruct G as (b & E & G). injection G as <-. eauto.
 Qed.

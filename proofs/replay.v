@@ -158,6 +158,10 @@ Fixpoint by_forms (bd : bounds) (j : nat) (on : side) (row : list Z) (unit : Q) 
       else by_forms bd j on row unit rest found
   end.
 
+(** Forms bound rows on f, on g or on their difference. *)
+Definition forms_for (on : side) : list form :=
+  match on, pl_out_g p with OnBoth, _ | OnG, None => [] | _, _ => pl_forms p end.
+
 (** Upper bounds of the rows of the quantity, in order. [Ok None]: nothing is in the leaf. *)
 Fixpoint bound_rows (bd : bounds) (consts : list (list Z * list Z)) (maps : prepared) (j : nat) (on : side) (unit : Q)
     (rows : list (list Z)) : result (option (list Q)) :=
@@ -169,7 +173,7 @@ Fixpoint bound_rows (bd : bounds) (consts : list (list Z * list Z)) (maps : prep
       match lower blocks consts maps (pl_q p) (pl_constant_bits p) region bd (hints_of (pl_hints p) (lf_slot lf) j) cs with
       | None => Ok None
       | Some k =>
-          match by_forms bd j on row unit (pl_forms p) (div_unit k unit (pl_c p + scale)) with
+          match by_forms bd j on row unit (forms_for on) (div_unit k unit (pl_c p + scale)) with
           | None => Reject "form"
           | Some u =>
               others <- bound_rows bd consts maps (S j) on unit rest;;

@@ -76,6 +76,7 @@ Hypothesis inputs_hold : forall vals b second, V vals -> bk_kind (nth b (blocks 
   let lh := (if second then lf_hull lf else lf_input lf) (bk_scale (nth b (blocks p) no_block)) in
   within (fst lh) (snd lh) (values vals b).
 Hypothesis frees_hold : forall vals b s, V vals -> bk_kind (nth b (blocks p) no_block) = KFree s ->
+  (b < List.length (blocks p))%nat ->
   (s < b)%nat /\ List.length (values vals b) = List.length (values vals s) /\
   forall k, (k < List.length (values vals b))%nat -> exists vals', V vals' /\ nth k (values vals b) 0 = nth k (values vals' s) 0.
 Hypothesis signs_hold : forall vals b i low, V vals -> In (b, i, low) (lf_signs lf) ->
@@ -198,7 +199,7 @@ Proof.
     - apply A. exact (inputs_hold vals b second Hv K).
     - apply A, FW; [exact I | discriminate].
     - apply A, FW; [exact I|]. intros s E. injection E as <-.
-      destruct (frees_hold vals b source Hv K) as (S1 & S2 & S3).
+      destruct (frees_hold vals b source Hv K L) as (S1 & S2 & S3).
       assert (Ws : forall v', V v' -> within (lows bd source) (highs bd source) (values v' source)).
       { intros v' Hv'. apply (B v' Hv'). exact S1. }
       pose proof (within_length _ _ _ (Ws vals Hv)) as [L1 L2].
@@ -349,7 +350,7 @@ Definition form_bound (bd : bounds) (on : side) (row : list Z) (f : form) : opti
     (match on with OnDifference => pl_out_g p | _ => None end) row.
 
 Hypothesis form_sound : forall bd on row f num den vals, plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
-  List.length (bd_lo bd) = List.length (blocks p) -> In f (pl_forms p) ->
+  List.length (bd_lo bd) = List.length (blocks p) -> In f (forms_for p on) ->
   form_bound bd on row f = Some (num, den) -> (0 < den)%Z /\ row_value on row vals <= IZR num / IZR den.
 
 Lemma div_unit_value k unit e : 0 < Q2R unit -> Q2R (div_unit k unit e) = - IZR k / (Q2R unit * pow2 e).
@@ -373,7 +374,7 @@ Definition row_holds (vals : list (list R)) (on : side) (unit : Q) (row : list Z
 
 Lemma by_forms_holds bd on row unit j vals : plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
   List.length (bd_lo bd) = List.length (blocks p) -> 0 < Q2R unit -> forall forms found u,
-  (forall f, In f forms -> In f (pl_forms p)) -> row_holds vals on unit row found ->
+  (forall f, In f forms -> In f (forms_for p on)) -> row_holds vals on unit row found ->
   by_forms p lf bd j on row unit forms found = Some u -> row_holds vals on unit row u.
 Proof.
   intros P B L U. induction forms as [|f forms IH]; intros found u I H E; cbn [by_forms] in E; [congruence|].
@@ -401,7 +402,7 @@ Proof.
     destruct (lower_sound (pl_q p) bd (hints_of (pl_hints p) (lf_slot lf) j) cs vals P B q_known) as (k & K & Kle).
     { rewrite L. exact I. }
     rewrite K in H.
-    destruct (by_forms p lf bd j on row unit (pl_forms p) (div_unit k unit (pl_c p + scale))) as [u|] eqn:F; [|discriminate].
+    destruct (by_forms p lf bd j on row unit (forms_for p on) (div_unit k unit (pl_c p + scale))) as [u|] eqn:F; [|discriminate].
     apply bind_ok in H. destruct H as (others & O & H). injection H as <-.
     destruct (IH (S j) others O) as (us & -> & Us). exists (u :: us). split; [reflexivity|]. constructor; [|exact Us].
     eapply by_forms_holds; try eassumption; [auto|]. unfold row_holds. rewrite div_unit_value by assumption.
