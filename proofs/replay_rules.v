@@ -338,10 +338,10 @@ Qed.
 
 Variable row_value : side -> list Z -> list (list R) -> R.
 
-Hypothesis start_sound : forall on row c cs scale vals, plan_means (region p lf) (blocks p) vals ->
-  conclude.start (blocks p) (pl_out_f p) (pl_out_g p) on row c = Ok (cs, scale) ->
+Hypothesis start_sound : forall on row cs scale vals, plan_means (region p lf) (blocks p) vals ->
+  conclude.start (blocks p) (pl_out_f p) (pl_out_g p) on row (pl_c p) = Ok (cs, scale) ->
   Forall (fun x => (fst x < List.length (blocks p))%nat) cs
-  /\ fold_right (fun x r => dot (snd x) (values vals (fst x)) + r) 0 cs = - row_value on row vals * pow2 (c + scale).
+  /\ fold_right (fun x r => dot (snd x) (values vals (fst x)) + r) 0 cs = - row_value on row vals * pow2 (pl_c p + scale).
 
 Definition form_bound (bd : bounds) (on : side) (row : list Z) (f : form) : option (Z * Z) :=
   quadratic.upper_bound (blocks p) (pl_forward p) (pl_forward_bits p) bd (fo_chosen f) (fo_bits f) (fo_factor f)
@@ -398,7 +398,7 @@ Proof.
   intros P B L U. induction rows as [|row rows IH]; intros j o H; cbn [bound_rows] in H.
   - injection H as <-. exists []. auto.
   - apply bind_ok in H. destruct H as ([cs scale] & St & H).
-    destruct (start_sound on row (pl_c p) cs scale vals P St) as [I V1].
+    destruct (start_sound on row cs scale vals P St) as [I V1].
     destruct (lower_sound (pl_q p) bd (hints_of (pl_hints p) (lf_slot lf) j) cs vals P B q_known) as (k & K & Kle).
     { rewrite L. exact I. }
     rewrite K in H.
