@@ -29,6 +29,9 @@ Qed.
 Lemma tells_nothing z : tells z no_entry 0.
 Proof. unfold tells, no_entry, dot; simpl. rewrite Rminus_0_r, Rabs_R0. lra. Qed.
 
+Lemma Forall2_length {A B} (P : A -> B -> Prop) a b : Forall2 P a b -> length a = length b.
+Proof. induction 1; simpl; auto. Qed.
+
 Lemma told_minus z es vs : told z es vs -> forall fs ws, told z fs ws ->
   told z (map2 minus es fs) (map2 Rminus vs ws).
 Proof.
