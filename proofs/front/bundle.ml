@@ -1,93 +1,91 @@
 (* A bundle directory held to its manifest: every byte handed on has been hashed. specs/format.md#bundle *)
 open Words
 
-type t = { folder : string; id : string; listed : (string, string * int) Hashtbl.t; seen : (string, unit) Hashtbl.t }
+type t = { folder : string; id : string; listed : (string, string * Z.t) Hashtbl.t; seen : (string, unit) Hashtbl.t }
 
 let sha256 data = Sha256.to_hex (Sha256.string data)
 
-let raw folder name most =
+let raw folder name =
   try
     let channel = open_in_bin (Filename.concat folder name) in
     Fun.protect
       ~finally:(fun () -> close_in_noerr channel)
       (fun () ->
         let n = in_channel_length channel in
-        limit n most name "size of the file";
+        limit n file_bytes name "size of the file";
         really_input_string channel n)
   with Sys_error _ | End_of_file -> reject "unreadable" name "cannot be read"
 
 (* Names and sizes of the files: two levels, plain files only. *)
 let walk folder =
-  let kind path = try Some (Unix.lstat path) with Unix.Unix_error _ -> None in
-  let entries path = try Array.to_list (Sys.readdir path) with Sys_error _ -> reject "unreadable" path "cannot be listed" in
+  let sizes = Hashtbl.create 64 in
+  let kind name = try Some (Unix.lstat (Filename.concat folder name)) with Unix.Unix_error _ -> None in
+  let entries path = try Sys.readdir path with Sys_error _ -> reject "unreadable" path "cannot be listed" in
   let plain name =
-    match kind (Filename.concat folder name) with
-    | Some { Unix.st_kind = Unix.S_REG; st_size; _ } -> (name, st_size)
+    limit (Hashtbl.length sizes + 1) files folder "number of files";
+    match kind name with
+    | Some { Unix.st_kind = Unix.S_REG; st_size; _ } -> Hashtbl.replace sizes name st_size
     | _ -> reject "extra-file" name "not a plain file"
   in
-  List.concat_map
+  Array.iter
     (fun name ->
-      match kind (Filename.concat folder name) with
+      match kind name with
       | Some { Unix.st_kind = Unix.S_DIR; _ } ->
-          List.map (fun f -> plain (name ^ "/" ^ f)) (entries (Filename.concat folder name))
-      | _ -> [ plain name ])
-    (entries folder)
+          Array.iter (fun inside -> plain (name ^ "/" ^ inside)) (entries (Filename.concat folder name))
+      | _ -> plain name)
+    (entries folder);
+  sizes
 
-let known_name name =
-  match String.split_on_char '/' name with
-  | [ ("claim" | "claim.json" | "proof") ] -> true
-  | [ ("blobs" | "networks"); _ ] -> true
-  | _ -> false
+let is_blob name = String.length name > 6 && String.sub name 0 6 = "blobs/"
 
+(* name -> (digest, size); sorted, unique, and no other form of line. *)
 let manifest data =
-  let c = cursor "manifest" data and listed = Hashtbl.create 64 and last = ref "" in
-  let rec go () =
+  need (String.length data <= files * 256) "unreadable" "manifest" "too long";
+  let c = cursor "manifest" data and listed = Hashtbl.create 64 in
+  let rec lines last =
     match peek c with
-    | None -> ()
-    | Some words ->
+    | None -> listed
+    | Some [ hex; bytes; name ] ->
         c.peeked <- None;
-        (match words with
-        | [ hex; bytes; name ] ->
-            require c (known_name name) "extra-file" (name ^ " has no place in a bundle");
-            let hex = digest c hex in
-            (match String.split_on_char '/' name with
-            | [ _; stem ] -> require c (stem = hex) "digest-mismatch" "the name is not the digest"
-            | _ -> ());
-            require c (name > !last) "manifest-order" "names are sorted and unique";
-            let n = integer c bytes in
-            Hashtbl.replace listed name (hex, if Z.fits_int n then Z.to_int n else -1);
-            last := name
-        | _ -> fail c "word-count" "expected digest, size and name");
-        go ()
+        let hex = digest c hex in
+        (match String.split_on_char '/' name with
+        | [ ("claim" | "claim.json" | "proof") ] -> ()
+        | [ ("blobs" | "networks"); stem ] -> require c (stem = hex) "digest-mismatch" "the name is not the digest"
+        | _ -> fail c "extra-file" (shown name ^ " has no place in a bundle"));
+        require c (name > last) "manifest-order" "names are sorted and unique";
+        Hashtbl.replace listed name (hex, integer c bytes);
+        lines name
+    | Some _ -> fail c "word-count" "expected digest, size and name"
   in
-  go ();
-  listed
+  lines ""
 
-let open_folder folder =
-  let sizes = walk folder in
-  limit (List.length sizes) files folder "number of files";
-  limit (List.fold_left (fun n (_, s) -> n + s) 0 sizes) bundle_bytes folder "size of the bundle";
-  List.iter (fun (name, n) -> limit n file_bytes name "size of the file") sizes;
-  need (List.mem_assoc "manifest" sizes) "missing-file" folder "no manifest";
-  let data = raw folder "manifest" (files * 256) in
-  let listed = manifest data in
-  Hashtbl.iter
-    (fun name _ -> need (List.mem_assoc name sizes) "missing-file" name "listed in the manifest, not in the bundle")
-    listed;
-  List.iter
-    (fun (name, _) -> need (name = "manifest" || Hashtbl.mem listed name) "extra-file" name "not in the manifest")
-    sizes;
-  { folder; id = sha256 data; listed; seen = Hashtbl.create 64 }
-
+(* The bytes of a listed file. *)
 let read b name =
   match Hashtbl.find_opt b.listed name with
   | None -> reject "missing-file" name "not in the bundle"
   | Some (hex, size) ->
-      let data = raw b.folder name file_bytes in
-      need (String.length data = size && sha256 data = hex) "digest-mismatch" name
+      let data = raw b.folder name in
+      need (Z.equal size (Z.of_int (String.length data)) && sha256 data = hex) "digest-mismatch" name
         "size or SHA-256 is not the one in the manifest";
       Hashtbl.replace b.seen name ();
       data
 
 (* Hash what nothing has asked for. *)
-let read_rest b = Hashtbl.iter (fun name _ -> if not (Hashtbl.mem b.seen name) then ignore (read b name)) b.listed
+let read_rest b wanted =
+  Hashtbl.iter (fun name _ -> if wanted name && not (Hashtbl.mem b.seen name) then ignore (read b name)) b.listed
+
+(* Files beside the tensors are hashed before anything is read into them. *)
+let open_folder folder =
+  let sizes = walk folder in
+  limit (Hashtbl.fold (fun _ size total -> size + total) sizes 0) bundle_bytes folder "size of the bundle";
+  Hashtbl.iter (fun name size -> limit size file_bytes name "size of the file") sizes;
+  need (Hashtbl.mem sizes "manifest") "missing-file" folder "no manifest";
+  let data = raw folder "manifest" in
+  let listed = manifest data in
+  Hashtbl.iter (fun name _ -> need (Hashtbl.mem sizes name) "missing-file" name "listed, but not in the bundle") listed;
+  Hashtbl.iter
+    (fun name _ -> need (name = "manifest" || Hashtbl.mem listed name) "extra-file" name "not in the manifest")
+    sizes;
+  let b = { folder; id = sha256 data; listed; seen = Hashtbl.create 64 } in
+  read_rest b (fun name -> not (is_blob name));
+  b

@@ -1,78 +1,113 @@
-(* certify-rocq [--json | --gallina] FOLDER: the checker that Rocq proved, on a bundle directory. Exit 0 accepted, 1 rejected,
-   2 declined, 64 misuse, 66 no such directory, 70 a fault. *)
+(* certify-rocq [--json | --gallina] FOLDER: the checker that Rocq proved, on a bundle directory. Exit 0 accepted,
+   1 rejected, 2 declined; 64 misuse, 66 no such directory, 70 a fault: none of these is a verdict. *)
 open Words
 
 let usage = "usage: certify-rocq [--json | --gallina] FOLDER"
 
-type outcome =
-  | Accepted of { id : string; bounds : (Z.t * Z.t) list; leaves : Z.t }
-  | Refused of { verdict : string; code : string; place : string; text : string }
+(* ---- judging *)
 
-(* The store, the claim with what its rendering shows, the proof. *)
+type input = { bundle : Bundle.t; file : Parse.claim_file; store : Kernel.tensor list; proof : Kernel.proof_words }
+
 let read folder =
   let bundle = Bundle.open_folder folder in
-  (* Names sort before blobs are asked for: every file but the tensors is hashed first. *)
   let store = Tensors.store bundle in
-  let { Parse.claim; fields } = Parse.claim store bundle in
-  need (Bundle.read bundle "claim.json" = Rendering.text fields) "rendering" "claim.json" "does not say what `claim` says";
-  let proof = Parse.proof store bundle (Kernel.parts claim) in
-  Bundle.read_rest bundle;
-  (bundle, List.rev store.Tensors.all, claim, proof)
+  let file = Parse.claim store bundle in
+  need
+    (Bundle.read bundle "claim.json" = Rendering.text file.Parse.fields)
+    "rendering" "claim.json" "does not say what `claim` says";
+  let proof = Parse.proof store bundle (Kernel.parts file.claim) in
+  Bundle.read_rest bundle (fun _ -> true);
+  { bundle; file; store = List.rev store.Tensors.all; proof }
 
-let judge folder =
-  let bundle, store, claim, proof = read folder in
-  match Kernel.check store claim proof with
-  | Kernel.Accepted (bounds, leaves) -> Accepted { id = bundle.Bundle.id; bounds; leaves }
-  | Kernel.Rejected code -> Refused { verdict = "rejected"; code; place = "proof"; text = "the checker says " ^ code }
-  | Kernel.Declined code -> Refused { verdict = "declined"; code; place = "proof"; text = "the checker says " ^ code }
+(* What is reported, as JSON fields in order; a list of texts is a list of bounds. *)
+type field = Text of string | Number of string | Texts of string list
 
-let outcome folder =
-  try judge folder with
-  | Words.Rejected (code, place, text) -> Refused { verdict = "rejected"; code; place; text }
-  | Words.Declined (code, place, text) -> Refused { verdict = "declined"; code; place; text }
-  | Stack_overflow | Out_of_memory ->
-      Refused { verdict = "declined"; code = "resources"; place = folder; text = "not enough memory" }
+let refusal verdict code place reason =
+  (verdict, [ ("code", Text code); ("place", Text place); ("reason", Text reason) ])
 
-let escaped s = String.concat "" (List.map (fun c -> if c = '"' || c = '\\' then Printf.sprintf "\\%c" c
-  else if ' ' <= c && c <= '~' then String.make 1 c else Printf.sprintf "\\u%04x" (Char.code c)) (List.of_seq (String.to_seq s)))
-
-let print_gallina folder =
+let judge folder now =
   try
-    let _, store, claim, proof = read folder in
-    print_string (Gallina.file store claim proof);
+    let i = read folder in
+    now ();
+    match Kernel.check i.store i.file.Parse.claim i.proof with
+    | Kernel.Accepted (bounds, leaves) ->
+        ( "accepted",
+          [ ("id", Text i.bundle.Bundle.id); ("leaves", Number (Z.to_string leaves)); ("f", Text i.file.f);
+            ("g", Text i.file.g); ("bounds", Texts (List.map Rendering.lowest bounds)) ] )
+    | Kernel.Rejected code -> refusal "rejected" code "proof" ("the checker says " ^ code)
+    | Kernel.Declined code -> refusal "declined" code "proof" ("the checker says " ^ code)
+  with
+  | Rejected (code, place, text) -> refusal "rejected" code place text
+  | Declined (code, place, text) -> refusal "declined" code place text
+  | Stack_overflow | Out_of_memory -> refusal "declined" "resources" folder "more memory is needed than there is"
+
+(* ---- telling *)
+
+(* A hostile file name must not write lines of its own. *)
+let escaped s =
+  let one c =
+    if c = '"' || c = '\\' then Printf.sprintf "\\%c" c
+    else if ' ' <= c && c <= '~' then String.make 1 c
+    else Printf.sprintf "\\u%04x" (Char.code c)
+  in
+  String.concat "" (List.map one (List.of_seq (String.to_seq s)))
+
+let quoted s = "\"" ^ escaped s ^ "\""
+
+let json fields =
+  let value = function
+    | Text s -> quoted s
+    | Number s -> s
+    | Texts l -> "[" ^ String.concat ", " (List.map quoted l) ^ "]"
+  in
+  "{" ^ String.concat ", " (List.map (fun (k, v) -> quoted k ^ ": " ^ value v) fields) ^ "}"
+
+let sentence folder verdict fields =
+  let text k = match List.assoc k fields with Text s | Number s -> s | Texts _ -> "" in
+  if verdict = "accepted" then
+    Printf.sprintf "accepted by the rocq kernel: %s (%s leaves, id %s)" (escaped folder) (text "leaves")
+      (String.sub (text "id") 0 16)
+  else Printf.sprintf "%s by the rocq kernel: %s: %s [%s]" verdict (escaped (text "place")) (escaped (text "reason")) (text "code")
+
+let check as_json folder =
+  let start = Unix.gettimeofday () in
+  let replaying = ref start in
+  let verdict, fields = judge folder (fun () -> replaying := Unix.gettimeofday ()) in
+  let stop = Unix.gettimeofday () in
+  let ms a b = Printf.sprintf "%.0f" (1000. *. (b -. a)) in
+  let replayed = if !replaying = start then stop else !replaying in
+  let times = Printf.sprintf "{\"read\": %s, \"replay\": %s}" (ms start replayed) (ms replayed stop) in
+  let head = [ ("certificate", Text folder); ("kernel", Text "rocq"); ("arithmetic", Text "zarith"); ("verdict", Text verdict) ] in
+  print_endline (if as_json then json (head @ fields @ [ ("milliseconds", Number times) ]) else sentence folder verdict fields);
+  match verdict with "accepted" -> 0 | "rejected" -> 1 | _ -> 2
+
+(* The bundle as a Rocq file. *)
+let gallina folder =
+  try
+    let i = read folder in
+    print_string (Gallina.file i.store i.file.Parse.claim i.proof);
     0
-  with Words.Rejected (code, place, text) | Words.Declined (code, place, text) ->
-    Printf.eprintf "%s: %s [%s]\n" place text code;
+  with Rejected (code, place, text) | Declined (code, place, text) ->
+    prerr_endline (Printf.sprintf "%s: %s [%s]" (escaped place) (escaped text) code);
     1
 
-let show json folder = function
-  | Accepted { id; bounds; leaves } ->
-      let bounds = List.map Rendering.lowest bounds in
-      if json then
-        Printf.printf "{\"verdict\": \"accepted\", \"kernel\": \"rocq\", \"id\": \"%s\", \"leaves\": %s, \"bounds\": [%s]}\n" id
-          (Z.to_string leaves)
-          (String.concat ", " (List.map (fun b -> "\"" ^ b ^ "\"") bounds))
-      else Printf.printf "accepted: %s (%s leaves, id %s, kernel rocq)\n" folder (Z.to_string leaves) (String.sub id 0 16);
-      0
-  | Refused { verdict; code; place; text } ->
-      if json then
-        Printf.printf
-          "{\"verdict\": \"%s\", \"kernel\": \"rocq\", \"code\": \"%s\", \"place\": \"%s\", \"reason\": \"%s\"}\n" verdict
-          (escaped code) (escaped place) (escaped text)
-      else Printf.printf "%s: %s: %s [%s]\n" verdict (escaped place) (escaped text) code;
-      if verdict = "rejected" then 1 else 2
+let run job folder =
+  if not (Sys.file_exists folder && Sys.is_directory folder) then begin
+    prerr_endline (folder ^ ": no such directory");
+    66
+  end
+  else
+    try job folder
+    with e ->
+      prerr_endline ("kernel fault, please report: " ^ Printexc.to_string e);
+      70
 
 let () =
-  let given = List.tl (Array.to_list Sys.argv) in
-  let json = List.mem "--json" given and gallina = List.mem "--gallina" given in
-  match List.filter (fun a -> a <> "--json" && a <> "--gallina") given with
-  | [ folder ] when String.length folder > 0 && folder.[0] <> '-' ->
-      if not (Sys.file_exists folder && Sys.is_directory folder) then begin
-        prerr_endline (folder ^ ": no such directory");
-        exit 66
-      end;
-      let code = try if gallina then print_gallina folder else show json folder (outcome folder) with e -> prerr_endline ("kernel fault, please report: " ^ Printexc.to_string e); 70 in
-      exit code
-  | _ ->
-      prerr_endline usage;
-      exit 64
+  exit
+    (match List.tl (Array.to_list Sys.argv) with
+    | [ "--json"; folder ] -> run (check true) folder
+    | [ "--gallina"; folder ] -> run gallina folder
+    | [ folder ] when folder <> "" && folder.[0] <> '-' -> run (check false) folder
+    | _ ->
+        prerr_endline usage;
+        64)

@@ -10,29 +10,37 @@ module Option = Stdlib.Option
 
 let pick = Tensors.number
 
+(* The number of no tensor: no store is as large. *)
+let no_tensor = 1 lsl 40
+
 (* ---- networks *)
+
+(* Products of sizes within their limits, kept from passing the largest int: beyond any limit they need not be right. *)
+let product = List.fold_left (fun a b -> min (a * b) (1 lsl 36)) 1
 
 let conv c table numbers =
   match numbers with
-  | t :: groups :: cin :: cout :: d :: rest ->
+  | t :: groups :: cin :: cout :: d :: rest -> (
+      let t = Tensors.pick c table t in
+      let small z = bounded c "shape" "a conv number" size z in
       let d = bounded c "word-count" "spatial axes" spatial_axes d in
       require c (d >= 1 && List.length rest = 6 * d) "word-count" "wrong number of conv numbers";
-      let rest = List.map (fun z -> bounded c "shape" "a conv number" size z) rest in
-      let small z = bounded c "shape" "a conv number" size z in
       let rec slices l = if l = [] then [] else Primitives.take d l :: slices (Primitives.drop d l) in
-      (match slices rest with
+      match slices (List.map small rest) with
       | [ spatial; kernel; strides; begins; ends; dilations ] ->
           let g =
             { cv_groups = small groups; cv_in = small cin; cv_out = small cout; cv_spatial = spatial; cv_kernel = kernel;
               cv_strides = strides; cv_begins = begins; cv_ends = ends; cv_dilations = dilations }
           in
-          let product = List.fold_left (fun a b -> min (a * b) (1 lsl 40)) 1 in
-          if List.for_all (fun n -> n >= 1) (kernel @ strides @ dilations) then begin
-            let outs = conv_outputs g in
-            limit (product (kernel @ outs)) tensor_entries (place c) "positions that the kernel joins";
-            limit (max (product (g.cv_in :: spatial)) (product (g.cv_out :: outs))) size (place c) "size of the image"
-          end;
-          WConv (pick c table t, g)
+          require c
+            (List.for_all (fun n -> n >= 1) ((g.cv_groups :: spatial) @ kernel @ strides @ dilations))
+            "shape" "a conv number is out of range";
+          let outs = conv_outputs g in
+          limit (product (kernel @ outs)) tensor_entries (place c) "positions that the kernel joins";
+          limit (max (product (g.cv_in :: spatial)) (product (g.cv_out :: outs))) size (place c) "size of the image";
+          let weights = List.fold_left Z.mul (Z.of_int g.cv_out) (List.map Z.of_int ((g.cv_in / g.cv_groups) :: kernel)) in
+          require c (Z.equal weights (Z.of_int t.Tensors.entries)) "shape" "the weights do not make this kernel";
+          WConv (t.number, g)
       | _ -> fail c "word-count" "wrong number of conv numbers")
   | _ -> fail c "word-count" "wrong number of conv numbers"
 
@@ -48,7 +56,7 @@ let map_words c table kind numbers =
       WScale (lo, hi, natural c "shape" r)
   | "conv", _ when count >= 10 && count <= 64 -> conv c table numbers
   | ("identity" | "dense" | "select" | "scale" | "conv"), _ -> fail c "word-count" "wrong number of numbers for the map"
-  | _ -> fail c "no-such-map" ("no linear map " ^ kind)
+  | _ -> fail c "no-such-map" ("no linear map " ^ shown kind)
 
 let denominator c d = require c (Z.sign d > 0) "denominator" "a denominator is at least 1"
 
@@ -98,11 +106,11 @@ let network store name data =
 
 (* ---- claims; beside the claim, what its rendering shows *)
 
-type claim_file = { claim : Kernel.claim; fields : Rendering.json }
+type claim_file = { claim : Kernel.claim; f : string; g : string; fields : Rendering.json }
 
 let norm c = function
   | "linf" -> Linf | "l2" -> L2 | "l1" -> L1
-  | w -> fail c "no-such-norm" ("no norm " ^ w)
+  | w -> fail c "no-such-norm" ("no norm " ^ shown w)
 
 let ratio c num den = denominator c den; (num, den)
 
@@ -199,6 +207,7 @@ let claim store bundle =
   let table = Tensors.table store c in
   let f = digest c (one_word c "f") in
   let g = match one_word c "g" with "zero" -> None | w -> Some (digest c w) in
+  let shown_g = Option.value g ~default:"zero" in
   let read hex = let name = "networks/" ^ hex in network store name (Bundle.read bundle name) in
   let cl_f = read f in
   let cl_g = Option.map read g in
@@ -210,11 +219,11 @@ let claim store bundle =
   finish c;
   let fields =
     Rendering.(Object
-      [ ("domain", shown_domain); ("f", Text f); ("format", Number Z.one); ("g", Text (Option.value g ~default:"zero"));
+      [ ("domain", shown_domain); ("f", Text f); ("format", Number Z.one); ("g", Text shown_g);
         ("quantity", shown_quantity); ("relation", Text relation); ("rules", Number Z.one); ("semantics", Text "real");
         ("threshold", rational cl_threshold); ("within", shown_within) ])
   in
-  { claim = { cl_f; cl_g; cl_domain; cl_within; cl_quantity; cl_strict = relation = "below"; cl_threshold }; fields }
+  { claim = { cl_f; cl_g; cl_domain; cl_within; cl_quantity; cl_strict = relation = "below"; cl_threshold }; f; g = shown_g; fields }
 
 (* ---- proofs *)
 
@@ -227,6 +236,10 @@ let block c z = natural c "no-such-block" z
 let scaled c z = within_limit c "scale" scale z
 let bit_count c z = bounded c "bits" "number of bits" bits z |> Z.of_int
 let optional_tensor c table z = if Z.equal z Z.minus_one then None else Some (pick c table z)
+(* Slopes and multipliers that a later line replaces are read by nobody: a wrong tensor there is wrong when it is used. *)
+let hint table z =
+  if Z.sign z >= 0 && Z.lt z (Z.of_int (Array.length table)) then table.(Z.to_int z).Tensors.number else no_tensor
+
 let flag c z = require c (Z.equal z Z.zero || Z.equal z Z.one) "word-count" "0 or 1"; Z.equal z Z.one
 
 let rec matches c = function
@@ -273,11 +286,9 @@ let step c table word rest =
       | _ -> assert false)
   | "slopes", _ -> (
       match numbers 3 with
-      | [ b; p; t ] ->
-          require c (not (Z.equal p Z.minus_one)) "hint" "slopes need a tensor";
-          WSlopes (block c b, pick c table p, optional_tensor c table t)
+      | [ b; p; t ] -> WSlopes (block c b, hint table p, if Z.equal t Z.minus_one then None else Some (hint table t))
       | _ -> assert false)
-  | "multipliers", _ -> ( match numbers 2 with [ b; t ] -> WMultipliers (block c b, pick c table t) | _ -> assert false)
+  | "multipliers", _ -> ( match numbers 2 with [ b; t ] -> WMultipliers (block c b, hint table t) | _ -> assert false)
   | "coordinates", _ -> ( match numbers 2 with [ b; t ] -> WCoordinates (block c b, pick c table t) | _ -> assert false)
   | "fact", kind :: numbers when List.mem_assoc kind facts -> (
       match integers c numbers 2 with
@@ -313,7 +324,7 @@ let plan c table =
           let pw_blocks = bounded c "word-count" "number of blocks" blocks count in
           let pw_forward = bit_count c forward in
           let pw_constant = bit_count c constant in
-          let pw_slots = natural c "no-such-slot" slots in
+          let pw_slots = bounded c "no-such-slot" "number of slots" (1 lsl 40) slots in
           let rec go found acc =
             let word, rest = next c steps in
             let found = if word = "node" || String.length word > 5 && String.sub word 0 5 = "pair-" then found + 1 else found in

@@ -30,6 +30,9 @@ let split_scale = 2_000
 let depth = 1_000
 let leaves = 10_000_000
 
+(* A word as messages repeat it. *)
+let shown w = if String.length w > 40 then String.sub w 0 40 else w
+
 type cursor = { name : string; data : string; mutable at : int; mutable number : int; mutable peeked : string list option }
 
 let cursor name data =
@@ -67,8 +70,9 @@ let next c keywords =
   | Some (w :: rest) when List.mem w keywords ->
       c.peeked <- None;
       (w, rest)
-  | Some (w :: _) -> fail c "unexpected-word" (Printf.sprintf "expected %s, found %s" (String.concat " or " keywords) w)
-  | _ -> fail c "unexpected-word" (Printf.sprintf "expected %s, found end of file" (String.concat " or " keywords))
+  | found ->
+      let found = match found with Some (w :: _) -> shown w | _ -> "end of file" in
+      fail c "unexpected-word" (Printf.sprintf "expected %s, found %s" (String.concat " or " keywords) found)
 
 (* An integer in the one spelling the format allows. *)
 let integer c w =
@@ -76,10 +80,10 @@ let integer c w =
   let digits = if negative then String.sub w 1 (String.length w - 1) else w in
   require c
     (digits <> "" && String.for_all (fun x -> '0' <= x && x <= '9') digits)
-    "not-an-integer" (w ^ " is not an integer");
+    "not-an-integer" (shown w ^ " is not an integer");
   if String.length digits > integer_digits then
     raise (Declined ("limit", place c, "an integer has too many digits"));
-  require c (digits.[0] <> '0' || w = "0") "not-an-integer" (w ^ " is not in lowest form");
+  require c (digits.[0] <> '0' || w = "0") "not-an-integer" (shown w ^ " is not in lowest form");
   Z.of_string w
 
 let integers c words count =
@@ -89,25 +93,25 @@ let integers c words count =
 
 let digest c w =
   let hex x = ('0' <= x && x <= '9') || ('a' <= x && x <= 'f') in
-  require c (String.length w = 64 && String.for_all hex w) "not-a-digest" (w ^ " is not a SHA-256 digest");
+  require c (String.length w = 64 && String.for_all hex w) "not-a-digest" (shown w ^ " is not a SHA-256 digest");
   w
 
 (* A number that is an index or a size: not negative; absurdly large ones are out of every range. *)
 let natural c code z =
-  require c (Z.sign z >= 0 && Z.leq z (Z.of_int (1 lsl 40))) code (Z.to_string z ^ " is out of range");
+  require c (Z.sign z >= 0 && Z.leq z (Z.of_int (1 lsl 40))) code (shown (Z.to_string z) ^ " is out of range");
   Z.to_int z
 
 (* A natural number under a limit: beyond it the file is declined. *)
 let bounded c code what most z =
-  require c (Z.sign z >= 0) code (Z.to_string z ^ " is negative");
+  require c (Z.sign z >= 0) code (shown (Z.to_string z) ^ " is negative");
   if Z.gt z (Z.of_int most) then
-    raise (Declined ("limit", place c, Printf.sprintf "%s is %s, the limit is %d" what (Z.to_string z) most));
+    raise (Declined ("limit", place c, Printf.sprintf "%s is %s, the limit is %d" what (shown (Z.to_string z)) most));
   Z.to_int z
 
 (* A scale or a number of bits. *)
 let within_limit c what most z =
   if Z.gt (Z.abs z) (Z.of_int most) then
-    raise (Declined ("limit", place c, Printf.sprintf "%s is %s, the limit is %d" what (Z.to_string z) most));
+    raise (Declined ("limit", place c, Printf.sprintf "%s is %s, the limit is %d" what (shown (Z.to_string z)) most));
   z
 
 let header c what =
