@@ -207,3 +207,213 @@ Proof.
 Qed.
 
 End placing.
+
+(** *** Entries that coordinates of a difference give *)
+
+Section giving.
+Variable z : list R.
+Hypothesis one : nth 0 z 0 = 1.
+
+Lemma put_at_told e ws : forall n out, told z out ws -> tells z e (nth n ws 0) -> told z (put_at n e out) ws.
+Proof.
+  induction ws as [|w ws IH]; intros n out T E; inversion T; subst; [destruct n; constructor|].
+  destruct n; simpl; constructor; auto. apply IH; assumption.
+Qed.
+
+Lemma put_all_told ws found : Forall (fun g => tells z (snd g) (nth (Z.to_nat (fst g)) ws 0)) found ->
+  forall out, told z out ws -> told z (fold_left (fun o g => put_at (Z.to_nat (fst g)) (snd g) o) found out) ws.
+Proof.
+  induction 1 as [|g found G F IH]; intros out T; [exact T|]. simpl. apply IH. apply put_at_told; assumption.
+Qed.
+
+Lemma given_told ws lo hi ds : within lo hi ds -> forall kinds at_ goals fine us, (1 <= at_)%nat -> told z fine us ->
+  (exists rest, skipn at_ z = taken kinds (span_targets lo hi ds) ++ rest) ->
+  (forall i, (i < length ds)%nat -> (i < length goals)%nat -> (0 <= nth i goals 0)%Z ->
+     nth (Z.to_nat (nth i goals 0%Z)) ws 0 = nth i us 0 - nth i ds 0) ->
+  forallb (Z.leb 0) (map fst (given at_ kinds goals lo hi fine)) = true ->
+  Forall (fun g => tells z (snd g) (nth (Z.to_nat (fst g)) ws 0)) (given at_ kinds goals lo hi fine).
+Proof.
+  induction 1 as [|l h d lo hi ds B W IH]; intros kinds at_ goals fine us A T [rest S] G P.
+  - destruct kinds, goals; constructor.
+  - destruct kinds as [|k kinds], goals as [|g goals]; try constructor.
+    inversion T as [|e u fine' us' E T' E1 E2]; subst; [constructor|]. simpl in *.
+    assert (G' : forall i, (i < length ds)%nat -> (i < length goals)%nat -> (0 <= nth i goals 0)%Z ->
+      nth (Z.to_nat (nth i goals 0%Z)) ws 0 = nth i us' 0 - nth i ds 0).
+    { intros i I J N. apply (G (Datatypes.S i)); [lia | lia | exact N]. }
+    destruct (is_chosen k); simpl in *.
+    + apply andb_prop in P as [P0 P]. apply Z.leb_le in P0.
+      destruct (skipn_cons _ _ _ _ 0 S) as [S1 S2]. constructor.
+      * simpl. rewrite (G 0%nat ltac:(lia) ltac:(lia) P0). apply tells_minus; [exact E|].
+        apply tells_coordinate; assumption.
+      * apply (IH _ _ _ _ us'); try assumption; [lia | exists rest; exact S2].
+    + apply (IH _ _ _ _ us'); try assumption. exists rest. exact S.
+Qed.
+
+End giving.
+
+(** ** All blocks *)
+
+Section Leaf.
+Variables (region : option ball) (blocks : list block) (vals : list (list R)) (bd : bounds).
+Variables (maps_q : prepared) (q bits : Z) (chosen : list (nat * list Z)).
+Hypothesis plan : plan_means region blocks vals.
+Hypothesis sorted : earlier blocks = true.
+Hypothesis hold : bounds_hold bd vals.
+Hypothesis all : length (bd_lo bd) = length blocks.
+Hypothesis agree : forallb (scales_agree blocks) blocks = true.
+Hypothesis ready : forall b, (b < length blocks)%nat -> prepare_block q (nth b blocks no_block) = Some (nth b maps_q []).
+
+(** Values in units of 2^-bits. *)
+Definition real (b : nat) : list R :=
+  map (Rmult (pow2 (bits - bk_scale (nth b blocks no_block)))) (values vals b).
+
+Let low := low_of blocks bits bd.
+Let high := high_of blocks bits bd.
+
+Lemma real_within b : within (low b) (high b) (real b).
+Proof.
+  destruct hold as (E & L & H). destruct plan as [PL _].
+  assert (W : within (lows bd b) (highs bd b) (values vals b)).
+  { destruct (Nat.lt_ge_cases b (length (bd_lo bd))) as [I | O]; [apply H, I|].
+    unfold lows, highs, values. rewrite !nth_overflow by lia. constructor. }
+  unfold low, high, low_of, high_of, real.
+  apply (within_map _ _ (Rmult (pow2 (bits - bk_scale (nth b blocks no_block))))); [|exact W].
+  intros l u x B. set (t := (bits - bk_scale (nth b blocks no_block))%Z).
+  pose proof (shift_down_le l t). pose proof (shift_up_ge u t). pose proof (pow2_pos t).
+  assert (IZR l * pow2 t <= x * pow2 t) by (apply Rmult_le_compat_r; lra).
+  assert (x * pow2 t <= IZR u * pow2 t) by (apply Rmult_le_compat_r; lra). lra.
+Qed.
+
+Lemma scales b : (b < length blocks)%nat -> scales_agree blocks (nth b blocks no_block) = true.
+Proof. intros L. rewrite forallb_forall in agree. apply agree, nth_In, L. Qed.
+
+Lemma relu_factor k v : 0 < k -> map relu (map (Rmult k) v) = map (Rmult k) (map relu v).
+Proof.
+  intros K. rewrite !map_map. apply map_ext. intros x. unfold relu. rewrite <- (Rmult_0_r k) at 1.
+  rewrite RmaxRmult by lra. reflexivity.
+Qed.
+
+Lemma real_relu b s : bk_scale (nth s blocks no_block) = bk_scale (nth b blocks no_block) ->
+  values vals b = map relu (values vals s) -> real b = map relu (real s).
+Proof. intros E V. unfold real. rewrite V, E, relu_factor by apply pow2_pos. reflexivity. Qed.
+
+Lemma gathered_factor k sigma v : gathered sigma (map (Rmult k) v) = map (Rmult k) (gathered sigma v).
+Proof.
+  destruct sigma as [index|]; [|reflexivity]. simpl. unfold gather. rewrite map_map. apply map_ext. intros j.
+  unfold nthz. destruct (j <? 0)%Z; [ring|]. apply nth_factor.
+Qed.
+
+Lemma real_difference delta sigma u w d :
+  bk_scale (nth d blocks no_block) = (bk_scale (nth u blocks no_block) + delta)%Z ->
+  bk_scale (nth w blocks no_block) = bk_scale (nth u blocks no_block) ->
+  difference_means delta sigma (values vals u) (values vals w) (values vals d) ->
+  real d = map2 Rminus (real u) (gathered sigma (real w)) /\ length (real u) = length (real d)
+  /\ length (gathered sigma (real w)) = length (real d).
+Proof.
+  intros Ed Ew (L1 & L2 & V). unfold real. rewrite Ed, Ew, gathered_factor, !map_length.
+  split; [|split; assumption]. rewrite V, map_map2, map2_map. apply map2_ext. intros a c.
+  replace (bits - bk_scale (nth u blocks no_block))%Z
+    with (bits - (bk_scale (nth u blocks no_block) + delta) + delta)%Z by ring.
+  rewrite bpow_plus. ring.
+Qed.
+
+Lemma real_pair b u w sigma : (b < length blocks)%nat -> pair_of (nth b blocks no_block) = Some (u, w, sigma) ->
+  real b = map2 Rminus (real u) (gathered sigma (real w)) /\ length (real u) = length (real b)
+  /\ length (gathered sigma (real w)) = length (real b).
+Proof.
+  intros B K. destruct plan as [_ PM]. destruct (pair_means _ _ _ _ _ _ _ (PM b B) K) as (_ & D & _).
+  pose proof (scales b B) as S. apply (real_difference (bk_delta (nth b blocks no_block))); [| |exact D];
+    unfold scales_agree in S; unfold pair_of in K; destruct (bk_kind (nth b blocks no_block)); try discriminate;
+    injection K as -> -> ->; repeat (apply andb_prop in S as [S ?]);
+    repeat match goal with H : (_ =? _)%Z = true |- _ => apply Z.eqb_eq in H end; assumption.
+Qed.
+
+(** *** The point *)
+
+Definition targets (b : nat) : list target :=
+  match bk_kind (nth b blocks no_block) with
+  | KRelu s => relu_targets (low b) (high b) (low s) (high s) (real s) (real b)
+  | _ => span_targets (low b) (high b) (real b)
+  end.
+
+Lemma relu_means b s : (b < length blocks)%nat -> bk_kind (nth b blocks no_block) = KRelu s ->
+  real b = map relu (real s) /\ (s < b)%nat.
+Proof.
+  intros B K. destruct plan as [_ PM]. destruct (PM b B) as (_ & _ & M). pose proof (scales b B) as S.
+  pose proof (earlier_sources _ _ sorted B s) as O. unfold sources in O. unfold scales_agree in S. rewrite K in *.
+  apply Z.eqb_eq in S. split; [apply real_relu; assumption | apply O; simpl; auto].
+Qed.
+
+Lemma targets_inside b : Forall inside (targets b).
+Proof.
+  unfold targets. destruct (Nat.lt_ge_cases b (length blocks)) as [B | B].
+  - destruct (bk_kind (nth b blocks no_block)) eqn:K; try (apply span_targets_inside, real_within).
+    destruct (relu_means b _ B K) as [V _]. apply relu_targets_inside; [apply real_within | apply real_within | exact V].
+  - rewrite nth_overflow by exact B. simpl. apply span_targets_inside, real_within.
+Qed.
+
+Definition z : list R := point targets chosen.
+
+Lemma z_one : nth 0 z 0 = 1.
+Proof. reflexivity. Qed.
+
+Lemma z_small : Forall (fun x => Rabs x <= 1) z.
+Proof.
+  constructor; [rewrite Rabs_R1; lra|]. apply all_taken_small. intros b. apply targets_inside.
+Qed.
+
+Let numbers := numbered 1 chosen.
+
+Lemma with_coordinates_told b cs out : aimed z cs (targets b) (real b) -> told z out (real b) ->
+  told z (with_coordinates numbers b cs out) (real b).
+Proof.
+  intros A T. unfold with_coordinates. destruct (lookup b numbers) as [[at_ kinds]|] eqn:E; [|exact T].
+  destruct (point_taken targets b at_ kinds chosen (lookup_In _ _ _ E)) as [L S].
+  eapply placed_told; [exact A | exact L | exact T | exact S].
+Qed.
+
+(** *** One block after others *)
+
+Definition made_told (made : list (list entry)) : Prop :=
+  forall b, (b < length made)%nat -> told z (nth b made []) (real b).
+
+Lemma from_pairs_told b made : (b < length blocks)%nat -> length made = b -> made_told made ->
+  forall l, (forall p, In p l -> In p numbers) -> forall out out', told z out (real b) ->
+  from_pairs blocks bits bd b made l out = Some out' -> told z out' (real b).
+Proof.
+  intros B M T. induction l as [|[p [at_ kinds]] l IH]; intros I out out' O E; simpl in E; [injection E as <-; exact O|].
+  assert (I' : forall p, In p l -> In p numbers) by (intros; apply I; simpl; auto).
+  destruct (pair_of (nth p blocks no_block)) as [[[u w] sigma]|] eqn:K; [|eapply IH; eassumption].
+  destruct (Nat.eqb w b && existsb is_chosen kinds)%bool eqn:W; [|eapply IH; eassumption].
+  apply andb_prop in W as [W _]. apply Nat.eqb_eq in W. subst w.
+  fold low high in E.
+  set (goals := match sigma with None => map Z.of_nat (seq 0 (length kinds)) | Some index => index end) in *.
+  set (found := given at_ kinds goals (low p) (high p) (nth u made [])) in *.
+  destruct ((u <? b)%nat && forallb (Z.leb 0) (map fst found) && all_distinct (map fst found))%bool eqn:C; [|discriminate].
+  apply andb_prop in C as [C _]. apply andb_prop in C as [C1 C2]. apply Nat.ltb_lt in C1.
+  refine (IH I' _ _ _ E). apply put_all_told; [|exact O].
+  assert (P : (p < length blocks)%nat).
+  { destruct (Nat.lt_ge_cases p (length blocks)) as [L | L]; [exact L|].
+    rewrite nth_overflow in K by exact L. discriminate. }
+  destruct (real_pair p u b sigma P K) as (V & L1 & L2).
+  destruct (point_taken targets p at_ kinds chosen (I _ (or_introl eq_refl))) as [A S].
+  assert (S' : exists rest, skipn at_ z = taken kinds (span_targets (low p) (high p) (real p)) ++ rest).
+  { unfold targets in S. unfold pair_of in K. destruct (bk_kind (nth p blocks no_block)); try discriminate; exact S. }
+  apply (given_told z z_one (real b) (low p) (high p) (real p) (real_within p) kinds at_ goals _ (real u));
+    [exact A | apply T; lia | exact S' | | exact C2].
+  intros i I1 I2 G. rewrite V.
+  assert (N : nth i (map2 Rminus (real u) (gathered sigma (real b))) 0
+              = nth i (real u) 0 - nth i (gathered sigma (real b)) 0).
+  { clear - L1 L2. assert (L : length (real u) = length (gathered sigma (real b))) by lia. revert L. clear.
+    generalize (real u) (gathered sigma (real b)). intros a c. revert i c.
+    induction a as [|x a IH]; intros [|i] [|y c] L; simpl in *; try discriminate; try lra. apply IH. lia. }
+  rewrite N. replace (nth i (gathered sigma (real b)) 0) with (nth (Z.to_nat (nth i goals 0%Z)) (real b) 0); [ring|].
+  unfold goals in *. destruct sigma as [index|]; simpl.
+  - assert (H : nth i (gather index (real b)) 0 = nthz 0 (real b) (nth i index 0%Z)).
+    { unfold gather. rewrite (nth_indep _ 0 (nthz 0 (real b) 0%Z)) by (rewrite map_length; exact I2). apply map_nth. }
+    rewrite H. unfold nthz. destruct (Z.ltb_spec (nth i index 0%Z) 0); [lia | reflexivity].
+  - rewrite map_length, seq_length in I2. rewrite (nth_map Z.of_nat 0%nat) by reflexivity.
+    rewrite seq_nth by exact I2. rewrite Nat2Z.id. reflexivity.
+Qed.
+
+End Leaf.
