@@ -53,12 +53,19 @@ Definition read_hints s blocks slots rows slopes mults : result hint_tables :=
   b <- read_multipliers s blocks slots rows mults;;
   Ok {| ht_slopes := a; ht_multipliers := b |}.
 
-Definition row_at (t : table) (slot j : nat) : list Z := nth j (nth slot t []) [].
+(** The rows of one slot. *)
+Record slot_rows := { sr_slopes : list (nat * (list (list Z) * list (list Z))); sr_multipliers : list (nat * list (list Z)) }.
 
-(** The hints of functional [j] on a leaf. *)
-Definition hints_of (h : hint_tables) (slot j : nat) : hints :=
-  {| hn_slopes := map (fun p => (fst p, (row_at (fst (snd p)) slot j, row_at (snd (snd p)) slot j))) (ht_slopes h);
-     hn_multipliers := map (fun p => (fst p, row_at (snd p) slot j)) (ht_multipliers h) |}.
+Definition rows_of_slot (h : hint_tables) (slot : nat) : slot_rows :=
+  let at_ (t : table) := nth slot t [] in
+  {| sr_slopes := map (fun p => (fst p, (at_ (fst (snd p)), at_ (snd (snd p))))) (ht_slopes h);
+     sr_multipliers := map (fun p => (fst p, at_ (snd p))) (ht_multipliers h) |}.
+
+(** The hints of functional [j]. *)
+Definition hints_of (r : slot_rows) (j : nat) : hints :=
+  let at_ (t : list (list Z)) := nth j t [] in
+  {| hn_slopes := map (fun p => (fst p, (at_ (fst (snd p)), at_ (snd (snd p))))) (sr_slopes r);
+     hn_multipliers := map (fun p => (fst p, at_ (snd p))) (sr_multipliers r) |}.
 
 (** ** Plans *)
 

@@ -81,14 +81,14 @@ Definition maps_at (q : Z) : prepared := match known_bits q (pl_by_bits p) with 
 Definition unit_row (i : nat) (v : Z) : list Z := repeat 0 i ++ [v].
 
 (** Lower bounds of v_i (or of -v_i) for some entries; hints of rows from [offset] on. *)
-Fixpoint row_bounds (consts : list (list Z * list Z)) (maps : prepared) (q c : Z) (bd : bounds) (h : hint_tables)
+Fixpoint row_bounds (consts : list (list Z * list Z)) (maps : prepared) (q c : Z) (bd : bounds) (h : slot_rows)
     (b : nat) (positive : bool) (j : nat) (entries : list nat) : option (list (nat * Z)) :=
   match entries with
   | [] => Some []
   | i :: rest =>
       let unit := Z.shiftl 1 c in
       let row := unit_row i (if positive then unit else - unit) in
-      match lower blocks consts maps q (pl_constant_bits p) region bd (hints_of h (lf_slot lf) j) [(b, row)],
+      match lower blocks consts maps q (pl_constant_bits p) region bd (hints_of h j) [(b, row)],
             row_bounds consts maps q c bd h b positive (S j) rest with
       | Some k, Some ks => Some ((i, Z.shiftr k c) :: ks)
       | _, _ => None
@@ -115,6 +115,7 @@ Definition sharpen (b : nat) (c q : Z) (rows : option (list nat)) (h : hint_tabl
     | _ =>
         let consts := all_constants bd in
         let maps := maps_at q in
+        let h := rows_of_slot h (lf_slot lf) in
         match row_bounds consts maps q c bd h b true 0 entries, row_bounds consts maps q c bd h b false n entries with
         | Some ups, Some downs => set_bounds bd b (lift (lows bd b) ups) (cut_down (highs bd b) downs)
         | _, _ => None
@@ -163,34 +164,34 @@ Definition forms_for (on : side) : list form :=
   match on, pl_out_g p with OnBoth, _ | OnG, None => [] | _, _ => pl_forms p end.
 
 (** Upper bounds of the rows of the quantity, in order. [Ok None]: nothing is in the leaf. *)
-Fixpoint bound_rows (bd : bounds) (consts : list (list Z * list Z)) (maps : prepared) (j : nat) (on : side) (unit : Q)
+Fixpoint bound_rows (bd : bounds) (consts : list (list Z * list Z)) (maps : prepared) (h : slot_rows) (j : nat) (on : side) (unit : Q)
     (rows : list (list Z)) : result (option (list Q)) :=
   match rows with
   | [] => Ok (Some [])
   | row :: rest =>
       start <- conclude.start blocks (pl_out_f p) (pl_out_g p) on row (pl_c p);;
       let '(cs, scale) := start in
-      match lower blocks consts maps (pl_q p) (pl_constant_bits p) region bd (hints_of (pl_hints p) (lf_slot lf) j) cs with
+      match lower blocks consts maps (pl_q p) (pl_constant_bits p) region bd (hints_of h j) cs with
       | None => Ok None
       | Some k =>
           match by_forms bd j on row unit (forms_for on) (div_unit k unit (pl_c p + scale)) with
           | None => Reject "form"
           | Some u =>
-              others <- bound_rows bd consts maps (S j) on unit rest;;
+              others <- bound_rows bd consts maps h (S j) on unit rest;;
               Ok (option_map (cons u) others)
           end
       end
   end.
 
-Fixpoint bound_groups (bd : bounds) consts maps (j : nat) (groups : list rows) : result (option (list Q)) :=
+Fixpoint bound_groups (bd : bounds) consts maps (h : slot_rows) (j : nat) (groups : list rows) : result (option (list Q)) :=
   match groups with
   | [] => Ok (Some [])
   | g :: rest =>
-      first <- bound_rows bd consts maps j (rw_on g) (rw_unit g) (rw_matrix g);;
+      first <- bound_rows bd consts maps h j (rw_on g) (rw_unit g) (rw_matrix g);;
       match first with
       | None => Ok None
       | Some us =>
-          others <- bound_groups bd consts maps (j + List.length (rw_matrix g)) rest;;
+          others <- bound_groups bd consts maps h (j + List.length (rw_matrix g)) rest;;
           Ok (option_map (app us) others)
       end
   end.
@@ -198,7 +199,7 @@ Fixpoint bound_groups (bd : bounds) consts maps (j : nat) (groups : list rows) :
 Definition replay (groups : list rows) : result (option (list Q)) :=
   match run (pl_steps p) {| bd_lo := []; bd_hi := [] |} with
   | None => Ok None
-  | Some bd => bound_groups bd (all_constants bd) (maps_at (pl_q p)) 0 groups
+  | Some bd => bound_groups bd (all_constants bd) (maps_at (pl_q p)) (rows_of_slot (pl_hints p) (lf_slot lf)) 0 groups
   end.
 
 End Replay.

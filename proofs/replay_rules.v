@@ -234,7 +234,7 @@ Lemma row_bounds_holds q c bd h b positive vals : plan_means (region p lf) (bloc
     /\ map fst found = entries.
 Proof.
   intros P B Q C L. induction entries as [|i entries IH]; intros j; cbn [row_bounds]; [exists []; auto|].
-  destruct (lower_sound q bd (hints_of h (lf_slot lf) j)
+  destruct (lower_sound q bd (hints_of h j)
      [(b, unit_row i (if positive then Z.shiftl 1 c else - Z.shiftl 1 c)%Z)] vals P B Q) as (k & -> & K).
   { constructor; [exact L | constructor]. }
   destruct (IH (S j)) as (found & -> & F & M). eexists; split; [reflexivity|]. split; [|simpl; rewrite M; reflexivity].
@@ -288,8 +288,8 @@ Proof.
   set (entries := match rows with Some l => l | None => open_entries (blocks p) b bd end).
   set (n := match rows with Some l => List.length l | None => O end).
   assert (F : on_V (List.length (bd_lo bd)) (match entries with [] => Some bd | _ =>
-     match row_bounds p lf (all_constants p bd) (maps_at p q) q c bd h b true 0 entries,
-           row_bounds p lf (all_constants p bd) (maps_at p q) q c bd h b false n entries with
+     match row_bounds p lf (all_constants p bd) (maps_at p q) q c bd (rows_of_slot h (lf_slot lf)) b true 0 entries,
+           row_bounds p lf (all_constants p bd) (maps_at p q) q c bd (rows_of_slot h (lf_slot lf)) b false n entries with
      | Some ups, Some downs => set_bounds bd b (lift (lows bd b) ups) (cut_down (highs bd b) downs)
      | _, _ => None end end)).
   { apply on_V_each. intros vals Hv. destruct entries as [|e es] eqn:E; [exists bd; auto|].
@@ -299,8 +299,8 @@ Proof.
       - unfold rows_inside in R. destruct (plan_holds vals Hv) as [LV PV].
         destruct (PV b ltac:(lia)) as [LL _]. rewrite LL. exact R.
       - apply open_inside; [apply plan_holds; assumption | apply B; assumption | exact L]. }
-    destruct (row_bounds_holds q c bd h b true vals (plan_holds vals Hv) (B vals Hv) Q C L entries 0) as (ups & -> & U1 & U2).
-    destruct (row_bounds_holds q c bd h b false vals (plan_holds vals Hv) (B vals Hv) Q C L entries n) as (downs & -> & D1 & D2).
+    destruct (row_bounds_holds q c bd (rows_of_slot h (lf_slot lf)) b true vals (plan_holds vals Hv) (B vals Hv) Q C L entries 0) as (ups & -> & U1 & U2).
+    destruct (row_bounds_holds q c bd (rows_of_slot h (lf_slot lf)) b false vals (plan_holds vals Hv) (B vals Hv) Q C L entries n) as (downs & -> & D1 & D2).
     assert (W : within (lows bd b) (highs bd b) (values vals b)) by (apply (B vals Hv); exact L).
     apply set_holds; [apply B; assumption | exact L |].
     apply lift_holds; [apply cut_down_holds; [exact W | exact D1 | rewrite D2; exact I] | | rewrite U2; exact I].
@@ -390,16 +390,16 @@ Qed.
 
 Hypothesis q_known : In (pl_q p) (map fst (pl_by_bits p)).
 
-Lemma bound_rows_holds bd on unit vals : plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
+Lemma bound_rows_holds bd h on unit vals : plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
   List.length (bd_lo bd) = List.length (blocks p) -> 0 < Q2R unit -> forall rows j o,
-  bound_rows p lf bd (all_constants p bd) (maps_at p (pl_q p)) j on unit rows = Ok o ->
+  bound_rows p lf bd (all_constants p bd) (maps_at p (pl_q p)) h j on unit rows = Ok o ->
   exists us, o = Some us /\ Forall2 (row_holds vals on unit) rows us.
 Proof.
   intros P B L U. induction rows as [|row rows IH]; intros j o H; cbn [bound_rows] in H.
   - injection H as <-. exists []. auto.
   - apply bind_ok in H. destruct H as ([cs scale] & St & H).
     destruct (start_sound on row cs scale vals P St) as [I V1].
-    destruct (lower_sound (pl_q p) bd (hints_of (pl_hints p) (lf_slot lf) j) cs vals P B q_known) as (k & K & Kle).
+    destruct (lower_sound (pl_q p) bd (hints_of h j) cs vals P B q_known) as (k & K & Kle).
     { rewrite L. exact I. }
     rewrite K in H.
     destruct (by_forms p lf bd j on row unit (forms_for p on) (div_unit k unit (pl_c p + scale))) as [u|] eqn:F; [|discriminate].
@@ -417,16 +417,16 @@ Qed.
 (** Each row of each group, in order. *)
 Definition group_rows (g : rows) : list (side * Q * list Z) := map (fun r => (rw_on g, rw_unit g, r)) (rw_matrix g).
 
-Lemma bound_groups_holds bd vals : plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
+Lemma bound_groups_holds bd h vals : plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
   List.length (bd_lo bd) = List.length (blocks p) -> forall groups j o, Forall (fun g => 0 < Q2R (rw_unit g)) groups ->
-  bound_groups p lf bd (all_constants p bd) (maps_at p (pl_q p)) j groups = Ok o ->
+  bound_groups p lf bd (all_constants p bd) (maps_at p (pl_q p)) h j groups = Ok o ->
   exists us, o = Some us /\
     Forall2 (fun r u => row_holds vals (fst (fst r)) (snd (fst r)) (snd r) u) (flat_map group_rows groups) us.
 Proof.
   intros P B L. induction groups as [|g groups IH]; intros j o U H; simpl in H.
   - injection H as <-. exists []. split; [reflexivity | constructor].
   - inversion U; subst. apply bind_ok in H. destruct H as (first & F & H).
-    destruct (bound_rows_holds bd (rw_on g) (rw_unit g) vals P B L H2 _ _ _ F) as (us & -> & Us).
+    destruct (bound_rows_holds bd h (rw_on g) (rw_unit g) vals P B L H2 _ _ _ F) as (us & -> & Us).
     apply bind_ok in H. destruct H as (others & O & H). injection H as <-.
     destruct (IH _ _ H3 O) as (us' & -> & Us'). exists (us ++ us'). split; [reflexivity|].
     simpl. apply Forall2_app; [|exact Us']. unfold group_rows.

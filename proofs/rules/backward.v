@@ -81,8 +81,8 @@ Fixpoint relu_lines (c l u : list Z) (hint : option (list Z)) : list Z * Z :=
 
 Definition push_relation (b : nat) (st : pass) : pass :=
   let '(c, st) := take_all b st in
-  let '(low, high) := nth b consts ([], []) in
-  let st := add_constant (shift_down (zdot c low + negdot c (subz high low)) (- g)) st in
+  let '(low, width) := nth b consts ([], []) in
+  let st := add_constant (shift_down (zdot c low + negdot c width) (- g)) st in
   fold_left (fun st m => add_part (snd m) (pull_below (fst m) c) st) (nth b maps_q []) st.
 
 Definition push_relu (b s : nat) (st : pass) : pass :=
@@ -148,6 +148,7 @@ End Pass.
 (** What is left at the end (nothing, when sources are earlier blocks) is bounded by the box. *)
 Fixpoint leftover (cs : list (list Z)) (los his : list (list Z)) : Z :=
   match cs, los, his with
+  | [] :: cs', _ :: los', _ :: his' => leftover cs' los' his'
   | c :: cs', lo :: los', hi :: his' => negdot c (subz hi lo) + leftover cs' los' his'
   | _, _, _ => 0
   end.
@@ -308,7 +309,9 @@ Proof. intros L I. pose proof (earlier_sources _ _ sorted (covered_blocks b L) s
 (** *** Relations *)
 
 Lemma const_at b r : (b < n)%nat -> relation_of (nth b blocks no_block) = Some r ->
-  nth b consts ([], []) = constant g (rl_bias r) (bk_scale (nth b blocks no_block)) (bk_size (nth b blocks no_block)) (nth b maps_g []) bd.
+  nth b consts ([], []) =
+  let k := constant g (rl_bias r) (bk_scale (nth b blocks no_block)) (bk_size (nth b blocks no_block)) (nth b maps_g []) bd in
+  (fst k, subz (snd k) (fst k)).
 Proof.
   intros L R. unfold consts, constants. pose proof (covered_blocks b L) as LB.
   assert (M : forall (f : block -> list (intmap * nat) -> list Z * list Z) bs ms i d1 d2 d, (i < length bs)%nat -> (i < length ms)%nat ->
@@ -367,7 +370,7 @@ Proof.
   set (blk := nth b blocks no_block) in *.
   pose proof (constant_within bd vals (bk_size blk) g (bk_scale blk) (rl_bias r) (rl_terms r) Ms (nth b maps_g []) beta
     bounds_are TM C G BM) as W.
-  destruct (constant g (rl_bias r) (bk_scale blk) (bk_size blk) (nth b maps_g []) bd) as [low high]. cbn [fst snd] in W.
+  destruct (constant g (rl_bias r) (bk_scale blk) (bk_size blk) (nth b maps_g []) bd) as [low high]. cbv zeta. cbn [fst snd] in W |- *.
   eapply Rle_trans; [apply (parts_le c (bk_size blk) _ _ _ TM C Q)|]. rewrite value_constant.
   pose proof (dot_enclosed _ _ _ W c) as K.
   assert (E : dot c (values vals b) = dot c (map (base_at bd (rl_terms r) Ms beta) (seq 0 (bk_size blk)))
@@ -495,8 +498,10 @@ Lemma leftover_le : forall cs los his vs, (forall i, (i < length los)%nat -> wit
   IZR (leftover cs los his) <= dots cs (map2 above los vs).
 Proof.
   induction cs as [|c cs IH]; intros los his vs H E L; [simpl; lra|].
-  destruct los as [|lo los], his as [|hi his]; try discriminate; [simpl; lra|].
-  destruct vs as [|v vs]; [simpl in L; lia|]. cbn [leftover map2 dots]. rewrite plus_IZR.
+  destruct los as [|lo los], his as [|hi his]; try discriminate; [destruct c; simpl; lra|].
+  destruct vs as [|v vs]; [simpl in L; lia|]. assert (E0 : leftover (c :: cs) (lo :: los) (hi :: his) = (negdot c (subz hi lo) + leftover cs los his)%Z).
+  { destruct c; reflexivity. }
+  rewrite E0. cbn [map2 dots]. rewrite plus_IZR.
   pose proof (negdot_le _ _ _ (H 0%nat ltac:(simpl; lia)) c) as P. cbn [nth] in P.
   assert (Q : IZR (leftover cs los his) <= dots cs (map2 above los vs)).
   { apply IH; [intros i I; apply (H (S i)); simpl; lia | simpl in E; lia | simpl in L; lia]. }

@@ -28,9 +28,9 @@ Definition block_constant (g : Z) (blk : block) (maps : list (intmap * nat)) (bd
   | Some r => constant g (rl_bias r) (bk_scale blk) (bk_size blk) maps bd
   end.
 
-(** One for each block that [bd] covers. *)
+(** For each block that [bd] covers its constant, as lower end and width. *)
 Definition constants (g : Z) (blocks : list block) (maps : prepared) (bd : bounds) : list (list Z * list Z) :=
-  map2 (fun blk m => block_constant g blk m bd) (firstn (length (bd_lo bd)) blocks) maps.
+  map2 (fun blk m => let k := block_constant g blk m bd in (fst k, subz (snd k) (fst k))) (firstn (length (bd_lo bd)) blocks) maps.
 
 (** The interval image of a relation, from its constant; maps prepared with q bits. *)
 Definition image (q g : Z) (maps : list (intmap * nat)) (const : list Z * list Z) (bd : bounds) : list Z * list Z :=
