@@ -7,7 +7,7 @@ A functional is sum_b C_b . n_b in units of 2^-c, n_b the block in its own units
 
 One floor for each block; everything else is exact. Slopes are hints: the default is the chord for a < 0 and 0 or 1
 for a >= 0. At the inputs, rule *domain*; a free block ends in its own bounds.
-Spec: rules.md#backward. Proof: pending (backward_correct).
+Spec: rules.md#backward. Proof: backward_correct.
 """
 
 from __future__ import annotations

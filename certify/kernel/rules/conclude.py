@@ -6,7 +6,7 @@
     the square root, rounded up, of the sum of squares; for least the smallest, each less its limit
 
 Rows modulo the mean are scaled by the number of outputs. The bound is an exact rational.
-Rejects with: scale. Spec: rules.md#conclude. Proof: pending (conclude_correct).
+Rejects with: scale. Spec: rules.md#conclude. Proof: conclude_correct.
 """
 
 from __future__ import annotations

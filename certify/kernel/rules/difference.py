@@ -12,7 +12,7 @@ ReLU. For ANY slopes p, q, on P = {x in [lx,ux], y in [ly,uy], x - y in [ld,ud]}
 A cell is skipped exactly when an interval is empty or no x - y in [ld, ud] is possible in it. Slopes are written
 on the pair (x - y, y): p = P 2^delta, q = T - P 2^delta, so that nearly equal networks cancel.
 Rejects with: scale, pair, match, unsupported-difference, contradiction. Spec: rules.md#difference.
-Proof: pending (difference_correct).
+Proof: difference_correct.
 """
 
 from __future__ import annotations

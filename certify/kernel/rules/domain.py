@@ -7,8 +7,7 @@
 
 Everything is computed from the exact rationals of the claim and rounded outward once. An intersection uses the
 better of its two supports. A part that is empty is rejected: a vacuous theorem is no certificate.
-Rejects with: empty-domain, negative-radius, shape, no-such-part. Spec: rules.md#domain. Proof: pending
-(domain_correct).
+Rejects with: empty-domain, negative-radius, shape, no-such-part. Spec: rules.md#domain. Proof: domain_correct.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
     b + sum M_z lo_z + sum min(M_z, 0) r_z <= v <= b + sum M_z lo_z + sum max(M_z, 0) r_z,   r = hi - lo
 
 relu: max(0, .) of both bounds. free: the bounds of its source, proved over the whole domain. Differences: see
-rules/difference.py. Rejects with: contradiction. Spec: rules.md#forward. Proof: pending (forward_correct).
+rules/difference.py. Rejects with: contradiction. Spec: rules.md#forward. Proof: forward_correct.
 """
 
 from __future__ import annotations

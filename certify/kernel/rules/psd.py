@@ -5,7 +5,7 @@
     z' G z >= z' R z >= R_00 - sum_j |R_0j| + sum_(i>=1) min(0, R_ii - sum_(j!=i) |R_ij|)
 
 by 2 |z_i z_j| <= z_i^2 + z_j^2. Any L will do; a good one leaves a remainder with a dominant diagonal.
-Rejects with: nothing. Spec: rules.md#psd. Proof: pending (psd_correct).
+Rejects with: nothing. Spec: rules.md#psd. Proof: psd_correct.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
 
 Every entry of every block is written over (1, t) in units of 2^-e, with a bound of what that leaves out. Which
 entries are coordinates, the multipliers and L are hints. Facts are true of every relu and every pair of relus.
-Rejects with: hint, pair. Spec: rules.md#quadratic. Proof: pending (quadratic_correct).
+Rejects with: hint, pair. Spec: rules.md#quadratic. Proof: quadratic_correct.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ v is an input coordinate, or (with m = 0) an entry of a node or of a difference 
 Coverage is the form of the tree: both subtrees follow in prefix order. An input cut lies within the region, so neither
 half is empty by declaration; a side of a sign may be empty, and crossing bounds there say so (*contradiction*).
 Memory is the depth of the tree. Rejects with: split-outside, index-range, no-such-node, sign-role, no-such-plan,
-no-such-slot, part-order. Spec: rules.md#split. Proof: pending (split_correct).
+no-such-slot, part-order. Spec: rules.md#split. Proof: split_correct.
 """
 
 from __future__ import annotations
