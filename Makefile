@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: demo test lint campaign bench bench-quick clean
+.PHONY: demo test lint campaign bench bench-quick proofs proofs-check clean
 
 demo: $(STAMP)
 	$(BIN)/certify demo
@@ -25,6 +25,16 @@ bench: $(STAMP)
 bench-quick: $(STAMP)
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -s
 	$(BIN)/python -m tests.benchmarks.run --cases "S p20 0.05"
+
+# The second kernel, `certify check --kernel rocq`: theorems, extraction, compilation. Nothing else needs Rocq.
+proofs:
+	scripts/install_rocq.sh
+	$(MAKE) --no-print-directory -j 2 -C proofs
+
+# A second and smaller program goes over the compiled theorems, and lists what they assume.
+proofs-check:
+	scripts/install_rocq.sh
+	$(MAKE) --no-print-directory -j 2 -C proofs check
 
 campaign: $(STAMP)
 	$(BIN)/python -m pytest tests -m long -n 2

@@ -20,6 +20,7 @@ from typing import Any
 from certify.errors import BadInput, CertifyError
 from certify.networks.graph import Network
 from certify.parallel_check import kernel_report
+from certify.rocq import rocq_report
 
 
 @dataclass(frozen=True)
@@ -154,20 +155,26 @@ def check(
     """Have the kernel judge a certificate in a fresh interpreter, or in several that share its leaves.
 
     models: live networks whose digests must be those of the claim's f and g, in this order.
-    kernel: "exact" (float64 BLAS on integers) or "pure" (Python integers).
-    jobs: kernel processes; each reads everything and holds it in memory, and replays its share of the leaves.
-    Raises BadInput for a missing file and CertifyError when the kernel itself fails; a certificate for other
-    models is *rejected* with code other-model.
+    kernel: "exact" (float64 BLAS on integers), "pure" (Python integers) or "rocq" (the program of certify.rocq).
+    jobs: kernel processes; each reads everything and holds it in memory, and replays its share of the leaves. The
+    rocq kernel is always one.
+    Raises BadInput for a missing file, KernelMissing for a kernel that is not built and CertifyError when the kernel
+    itself fails; a certificate for other models is *rejected* with code other-model.
     """
-    if kernel not in ("exact", "pure"):
-        raise CertifyError(f"kernel is exact or pure; got {kernel!r}")
+    if kernel not in ("exact", "pure", "rocq"):
+        raise CertifyError(f"kernel is exact, pure or rocq; got {kernel!r}")
+    if kernel == "rocq" and jobs != 1:
+        raise CertifyError(f"jobs: the rocq kernel is one process, found {jobs}")
     if isinstance(certificate, Certificate):
         with tempfile.TemporaryDirectory(prefix="certify-") as d:
             return check(certificate.save(Path(d) / "check.cert"), *models, kernel=kernel, jobs=jobs)
     path = Path(certificate)
     if not path.exists():
         raise BadInput(f"{path}: no such certificate")
-    report = kernel_report(path, ["--pure"] if kernel == "pure" else [], jobs)
+    if kernel == "rocq":
+        report = rocq_report(path)
+    else:
+        report = kernel_report(path, ["--pure"] if kernel == "pure" else [], jobs)
     if report["verdict"] == "accepted":
         for name, model in zip(("f", "g"), models, strict=False):
             if report[name] != model.digest:

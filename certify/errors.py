@@ -33,3 +33,9 @@ class EmptyDomain(CertifyError):
     """The declared input set is empty: a claim over it would be vacuous. Exit code 67."""
 
     exit_code = 67
+
+
+class KernelMissing(CertifyError):
+    """The kernel that was asked for is not built on this machine. Exit code 69."""
+
+    exit_code = 69

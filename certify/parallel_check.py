@@ -94,7 +94,7 @@ def _run_all(commands: Sequence[Sequence[str]], env: dict[str, str] | None = Non
         for c in commands:
             running.append(subprocess.Popen(c, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env))
         # One that fills its pipe waits for its turn to be read; its work is done by then.
-        return [_report_of(p, *p.communicate()) for p in running]
+        return [_finished(p) for p in running]
     finally:
         for p in running:
             if p.poll() is None:
@@ -103,8 +103,13 @@ def _run_all(commands: Sequence[Sequence[str]], env: dict[str, str] | None = Non
                 p.communicate()
 
 
-def _report_of(process: subprocess.Popen[str], out: str, err: str) -> Report:
-    code = process.returncode
+def _finished(process: subprocess.Popen[str]) -> Report:
+    out, err = process.communicate()
+    return report_of(process.returncode, out, err)
+
+
+def report_of(code: int, out: str, err: str) -> Report:
+    """The report that a kernel printed, held to its exit code; raises CertifyError when there is none."""
     if code not in EXIT_OF.values():
         raise CertifyError(f"the kernel failed with exit code {code}: {err.strip()[-300:]}")
     try:

@@ -4,7 +4,7 @@ Exit codes are verdicts, and nothing else looks like one:
 
     0 1 2      proved, refuted, unknown (prove, audit, diff --fail-above); accepted, rejected, declined (check, explain)
     64         misuse                          65   a model that has no exact form here
-    66         a missing or malformed file     67   an empty domain
+    66         a missing or malformed file     67   an empty domain    69   a kernel that is not built
     70         a fault of this program         130  interrupted        141  nobody reads the output
 
 An interrupted search is no interrupted command: what it found is checked and reported, with 0, 1 or 2. Only a second

@@ -7,6 +7,12 @@ from typing import Any, Literal
 from certify.cli.app import EXIT, Flag, app, print_json
 from certify.errors import CertifyError
 
+_KERNELS = {
+    "exact": "Python, float64 products of exact integers",
+    "pure": "Python integers",
+    "rocq": "extracted from the Rocq development in proofs/",
+}
+
 
 @app.command
 def check(
@@ -14,7 +20,7 @@ def check(
     /,
     *models: str,
     claim: str | None = None,
-    kernel: Literal["exact", "pure"] = "exact",
+    kernel: Literal["exact", "pure", "rocq"] = "exact",
     json: Flag = False,
 ) -> int:
     """Have the kernel judge a certificate: exit 0 accepted, 1 rejected, 2 declined.
@@ -28,7 +34,8 @@ def check(
     claim
         A claim file that must say exactly what the certificate claims: networks, domain, quantity and threshold.
     kernel
-        Exact integers through float64 products, or in Python integers alone.
+        Exact integers through float64 products, or in Python integers alone; or the checker that Rocq proved right,
+        which `make proofs` builds (exit 69 without it).
     json
         Print one JSON object.
     """
@@ -55,6 +62,7 @@ def check(
     else:
         console = show.console()
         console.print(show.one_line(str(verdict)), style="green" if verdict.accepted else "red")
+        console.print(f"  kernel: {_KERNELS[kernel]}")
         if said is not None:
             console.print(f"  {said.sentence}")
             console.print(f"  domain: {said.domain}")
