@@ -2,8 +2,8 @@
     which every relation of the plan holds. Spec: rules.md#blocks, #difference. *)
 From Coq Require Import ZArith Reals List Bool Lia Lra.
 From Flocq Require Import Core.
-From Certify Require Import vectors syntax floats maps map_rules map_differences plans semantics result graph elaborate
-  decoding building_rules pair_rules.
+From Certify Require Import vectors syntax floats maps map_rules map_differences plans semantics result graph merge_rules
+  elaborate decoding building_rules pair_rules.
 Import ListNotations.
 Open Scope R_scope.
 
@@ -95,16 +95,6 @@ Proof.
     apply block_means_app; [|apply M, Hi'].
     apply (fewer_sources i); [lia|]. apply (earlier_from_nth blocks 0 E i Hi').
 Qed.
-
-(** A valuation of its nodes: free nodes may be anything. *)
-Definition equations (s : store) (syms : symbols) (x x' : list R) (g : list node_words) (gv : list (list R)) : Prop :=
-  length gv = length g /\ forall i n, nth_error g i = Some n ->
-    length (nth i gv []) = node_size n /\
-    match n with
-    | WFree _ _ => True
-    | WInput _ second => nth i gv [] = (if second then x' else x)
-    | _ => nth i gv [] = node_value s syms x x' (fun _ => []) gv n
-    end.
 
 (** ** Values of a building's blocks *)
 
