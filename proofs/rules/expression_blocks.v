@@ -416,4 +416,180 @@ Proof.
     rewrite seq_nth by exact I2. rewrite Nat2Z.id. reflexivity.
 Qed.
 
+(** *** Affine blocks *)
+
+(** Entries told by number. *)
+Definition holds (es : list entry) (n : nat) (f : nat -> R) : Prop :=
+  length es = n /\ forall i, (i < n)%nat -> tells z (nth i es no_entry) (f i).
+
+Lemma add_images_nth : forall n out between down up,
+  length out = n -> length between = n -> length down = n -> length up = n ->
+  length (add_images q out between down up) = n /\ forall i, (i < n)%nat ->
+    nth i (add_images q out between down up) no_entry
+    = add_image q (nth i out no_entry) (nth i between ([], [])) (nth i down 0%Z, nth i up 0%Z).
+Proof.
+  induction n as [|n IH]; intros [|e out] [|b between] [|l down] [|u up] L1 L2 L3 L4; simpl in *; try discriminate.
+  - split; [reflexivity|]. intros i I. lia.
+  - destruct (IH out between down up) as [A B]; try lia. split; [lia|].
+    intros [|i] I; [reflexivity|]. apply B. lia.
+Qed.
+
+Lemma add_terms_told made n scale : made_told made -> forall terms Ms,
+  Forall2 (fun t M => fm_means (rt_map t) M /\ (0 < rt_den t)%Z /\ length (apply M (values vals (rt_source t))) = n)
+    terms Ms ->
+  Forall (fun t => (rt_source t < length made)%nat
+                   /\ rt_shift t = (scale - bk_scale (nth (rt_source t) blocks no_block))%Z) terms ->
+  forall ms out out' f, prepare q terms = Some ms -> holds out n f -> add_terms q made terms ms out = Some out' ->
+  holds out' n (fun i => f i + pow2 (bits - scale) * terms_at i terms Ms (values vals)).
+Proof.
+  intros T terms Ms H. induction H as [|t M terms Ms (HM & D & L) H IH]; intros G ms out out' f P O E; simpl in *.
+  - injection P as <-. injection E as <-. destruct O as [O1 O2]. split; [exact O1|]. intros i I. simpl.
+    rewrite Rmult_0_r, Rplus_0_r. apply O2, I.
+  - apply Forall_cons_iff in G as [[G1 G2] G'].
+    destruct (scaled (rt_map t) (rt_num t) (rt_den t) (rt_shift t + q)) as [m|] eqn:S; [|discriminate].
+    destruct (prepare q terms) as [ms'|] eqn:P'; [|discriminate]. injection P as <-. simpl in E.
+    destruct (unshifted q t m) as [im|] eqn:U; [|discriminate].
+    assert (S' : scaled (rt_map t) (rt_num t) (rt_den t) q = Some im).
+    { unfold unshifted in U. destruct (Z.eqb_spec (rt_shift t) 0) as [E0 | _]; [|exact U].
+      injection U as <-. rewrite E0 in S. exact S. }
+    destruct (image_of_range im (map snd (nth (rt_source t) made []))) as [down up] eqn:R0.
+    destruct (image_told _ M _ _ q im HM D S' z _ _ z_small (T _ G1) down up R0) as (L1 & L2 & L3 & N).
+    assert (Ln : length (apply M (real (rt_source t))) = n).
+    { rewrite <- L. apply apply_same_length. unfold real. apply map_length. }
+    rewrite Ln in *. destruct O as [O1 O2].
+    destruct (add_images_nth n out _ _ _ O1 L1 L2 L3) as [A1 A2].
+    assert (O' : holds (add_images q out (image_rows im (map fst (nth (rt_source t) made []))) down up) n
+      (fun i => f i + IZR (rt_num t) / IZR (rt_den t) * nth i (apply M (real (rt_source t))) 0)).
+    { split; [exact A1|]. intros i I. rewrite A2 by exact I. apply N; [exact I | apply O2, I]. }
+    pose proof R0 as R1. unfold image_of_range in R1. injection R1 as R1 R2. rewrite R1, R2 in E.
+    destruct (IH G' ms' _ _ _ eq_refl O' E) as [F1 F2]. split; [exact F1|]. intros i I.
+    specialize (F2 i I). simpl in F2 |- *.
+    replace (f i + _) with (f i + IZR (rt_num t) / IZR (rt_den t) * nth i (apply M (real (rt_source t))) 0
+      + pow2 (bits - scale) * terms_at i terms Ms (values vals)); [exact F2|].
+    unfold real, rt_factor. rewrite apply_factor, nth_factor, G2.
+    replace (bits - bk_scale (nth (rt_source t) blocks no_block))%Z
+      with ((bits - scale) + (scale - bk_scale (nth (rt_source t) blocks no_block)))%Z by ring.
+    rewrite bpow_plus. ring.
+Qed.
+
+Lemma add_bias_told bias scale n beta out f : bias_means bias scale n beta -> holds out n f ->
+  holds (add_bias bits bias out) n (fun i => f i + pow2 (bits - scale) * nth i beta 0).
+Proof.
+  intros B [O1 O2]. destruct bias as [[[lo hi] h]|]; simpl in *.
+  - destruct B as [L W]. destruct (within_length _ _ _ W) as [L1 L2]. rewrite map_length in L1, L2.
+    set (t := (bits - h)%Z).
+    assert (N : forall a : list Z, forall c out, length a = length out -> length c = length out ->
+      length (map2 plus out (map2 (rounded t) a c)) = length out
+      /\ forall i, (i < length out)%nat ->
+        nth i (map2 plus out (map2 (rounded t) a c)) no_entry
+        = plus (nth i out no_entry) (rounded t (nth i a 0%Z) (nth i c 0%Z))).
+    { clear. induction a as [|x a IH]; intros [|y c] [|e out] La Lc; simpl in *; try discriminate.
+      - split; [reflexivity|]. intros i I. lia.
+      - destruct (IH c out) as [A B]; try lia. split; [exact (f_equal Datatypes.S A)|].
+        intros [|i] I; [reflexivity|]. apply B, Nat.succ_lt_mono, I. }
+    destruct (N lo hi out) as [N1 N2]; try lia. split; [rewrite <- O1; exact N1|]. intros i I.
+    rewrite N2 by (rewrite O1; exact I). apply tells_plus; [apply O2, I|].
+    pose proof (within_nth _ _ _ W i) as B. rewrite map_length in B. specialize (B ltac:(lia)).
+    rewrite (nth_map _ 0) in B by ring.
+    pose proof (shift_down_le (nth i lo 0%Z) t) as D. pose proof (shift_up_ge (nth i hi 0%Z) t) as U.
+    pose proof (pow2_pos t) as P. set (x := nth i beta 0) in *.
+    assert (E : pow2 (bits - scale) * x = x * pow2 (h - scale) * pow2 t).
+    { rewrite Rmult_assoc, <- bpow_plus. unfold t. replace (h - scale + (bits - h))%Z with (bits - scale)%Z by ring. ring. }
+    assert (IZR (nth i lo 0%Z) * pow2 t <= x * pow2 (h - scale) * pow2 t) by (apply Rmult_le_compat_r; lra).
+    assert (x * pow2 (h - scale) * pow2 t <= IZR (nth i hi 0%Z) * pow2 t) by (apply Rmult_le_compat_r; lra).
+    unfold tells, rounded, z, point. simpl. rewrite dot_cons, E. unfold dot; simpl. rewrite minus_IZR, Rmult_1_r, Rplus_0_r.
+    rewrite Rabs_pos_eq; lra.
+  - split; [exact O1|]. intros i I. subst beta. replace (nth i (repeat 0 n) 0) with 0.
+    + rewrite Rmult_0_r, Rplus_0_r. apply O2, I.
+    + clear. revert i. induction n; intros [|i]; simpl; auto.
+Qed.
+
+Lemma affine_told b r made out : (b < length blocks)%nat -> length made = b -> made_told made ->
+  bk_kind (nth b blocks no_block) = KAffine r ->
+  add_terms q made (rl_terms r) (nth b maps_q []) (repeat no_entry (bk_size (nth b blocks no_block))) = Some out ->
+  told z (add_bias bits (rl_bias r) out) (real b).
+Proof.
+  intros B LM T K E. destruct plan as [_ PM]. destruct (PM b B) as (S & _ & M). pose proof (scales b B) as A.
+  pose proof (earlier_sources _ _ sorted B) as O. pose proof (ready b B) as P.
+  unfold prepare_block, relation_of in P. unfold sources in O. unfold scales_agree in A. rewrite K in *.
+  set (n := bk_size (nth b blocks no_block)) in *. set (scale := bk_scale (nth b blocks no_block)) in *.
+  destruct M as (Ms & beta & H & BM & V).
+  assert (G : Forall (fun t => (rt_source t < length made)%nat
+                   /\ rt_shift t = (scale - bk_scale (nth (rt_source t) blocks no_block))%Z) (rl_terms r)).
+  { apply Forall_forall. intros t I. split; [rewrite LM; apply O, in_map, I|].
+    rewrite forallb_forall in A. apply Z.eqb_eq, A, I. }
+  assert (O0 : holds (repeat no_entry n) n (fun _ => 0)).
+  { split; [apply repeat_length|]. intros i I. replace (nth i (repeat no_entry n) no_entry) with no_entry.
+    - apply tells_nothing.
+    - clear. revert i. induction n; intros [|i]; simpl; auto. }
+  pose proof (add_terms_told made n scale T _ _ H G _ _ _ _ P O0 E) as O1.
+  pose proof (add_bias_told _ scale n beta _ _ BM O1) as [O2 O3].
+  assert (LV : length (real b) = n) by (unfold real; rewrite map_length; exact S).
+  apply told_of_nth; [lia|]. intros i I. rewrite LV in I. specialize (O3 i I). simpl in O3.
+  replace (nth i (real b) 0) with (0 + pow2 (bits - scale) * terms_at i (rl_terms r) Ms (values vals)
+    + pow2 (bits - scale) * nth i beta 0); [exact O3|].
+  unfold real. fold scale. rewrite nth_factor, V.
+  set (g := fun i => nth i beta 0 + terms_at i (rl_terms r) Ms (values vals)).
+  assert (N : nth i (map g (seq 0 n)) 0 = g i).
+  { rewrite (nth_indep _ 0 (g 0%nat)) by (rewrite map_length, seq_length; exact I).
+    rewrite map_nth, seq_nth by exact I. reflexivity. }
+  rewrite N. unfold g. ring.
+Qed.
+
+(** *** All blocks in order *)
+
+Lemma express_told b made e : (b < length blocks)%nat -> length made = b -> made_told made ->
+  express blocks maps_q q bits bd numbers b (nth b blocks no_block) made = Some e -> told z e (real b).
+Proof.
+  intros B LM T E. unfold express in E. pose proof (earlier_sources _ _ sorted B) as O. fold low high in E.
+  destruct (pair_of (nth b blocks no_block)) as [[[u w] sigma]|] eqn:K.
+  - injection E as <-. destruct (real_pair b u w sigma B K) as (V & _). rewrite V.
+    destruct plan as [_ PM]. destruct (pair_means _ _ _ _ _ _ _ (PM b B) K) as (_ & _ & Iu & Iw).
+    apply told_minus; [apply T; rewrite LM; apply O, Iu|].
+    apply told_entries, T. rewrite LM. apply O, Iw.
+  - assert (SP : targets b = span_targets (low b) (high b) (real b) ->
+      told z (with_coordinates numbers b (span_choices (low b) (high b)) (spans (low b) (high b))) (real b)).
+    { intros ET. apply with_coordinates_told; [|apply spans_told; [reflexivity | apply real_within]].
+      rewrite ET. apply spans_aimed; [reflexivity | apply real_within]. }
+    unfold targets in SP. unfold pair_of in K.
+    destruct (bk_kind (nth b blocks no_block)) eqn:KB; try discriminate.
+    + injection E as <-. apply SP. reflexivity.
+    + destruct (relu_means b source B KB) as [V L]. rewrite <- LM in L.
+      refine (from_pairs_told b made B LM T numbers (fun p I => I) _ _ _ E).
+      apply with_coordinates_told.
+      * unfold targets. rewrite KB.
+        apply relus_aimed; [reflexivity | apply real_within | apply real_within | exact V | apply T, L].
+      * rewrite V. apply relus_told; [apply real_within | apply T, L].
+    + injection E as <-. apply SP. reflexivity.
+    + destruct (add_terms q made (rl_terms r) _ _) as [out|] eqn:A; [|discriminate]. injection E as <-.
+      apply (affine_told b r made out B LM T KB A).
+Qed.
+
+Lemma express_all_told : forall rest before made made', blocks = before ++ rest -> length made = length before ->
+  made_told made -> express_all blocks maps_q q bits bd numbers rest made = Some made' ->
+  length made' = length blocks /\ made_told made'.
+Proof.
+  induction rest as [|blk rest IH]; intros before made made' E L T F; simpl in F.
+  - injection F as <-. rewrite app_nil_r in E. subst before. auto.
+  - destruct (express blocks maps_q q bits bd numbers (length made) blk made) as [e|] eqn:X; [|discriminate].
+    assert (B : (length made < length blocks)%nat) by (rewrite E, app_length; simpl; lia).
+    assert (K : nth (length made) blocks no_block = blk) by (rewrite E, L, app_nth2, Nat.sub_diag by lia; reflexivity).
+    apply (IH (before ++ [blk]) (made ++ [e]) made'); [| | |exact F].
+    + rewrite <- app_assoc. exact E.
+    + rewrite !app_length, L. reflexivity.
+    + intros b I. rewrite app_length in I. simpl in I. destruct (Nat.eq_dec b (length made)) as [-> | N].
+      * rewrite app_nth2, Nat.sub_diag by lia. simpl. rewrite <- K in X.
+        apply (express_told _ made e B eq_refl T X).
+      * rewrite app_nth1 by lia. apply T. lia.
+Qed.
+
+Theorem expressions_told made : expressions blocks maps_q q bits bd chosen = Some made ->
+  forall b, told z (nth b made []) (real b).
+Proof.
+  unfold expressions. rewrite agree. intros E.
+  destruct (express_all_told blocks [] [] made eq_refl eq_refl) as [L T]; [intros b I; simpl in I; lia | exact E |].
+  intros b. destruct (Nat.lt_ge_cases b (length made)) as [I | I]; [apply T, I|].
+  destruct plan as [PL _]. unfold real, values. rewrite !nth_overflow by lia. constructor.
+Qed.
+
 End Leaf.

@@ -217,11 +217,12 @@ Fixpoint add_terms (made : list (list entry)) (terms : list rterm) (ms : list (i
   | _, _ => None
   end.
 
+Definition rounded (t l u : Z) : entry := let low := shift_down l t in ([low], shift_up u t - low).
+
 Definition add_bias (bias : option (list Z * list Z * Z)) (out : list entry) : list entry :=
   match bias with
   | None => out
-  | Some (lo, hi, h) =>
-      map2 plus out (map2 (fun l u => let l' := shift_down l (bits - h) in ([l'], shift_up u (bits - h) - l')) lo hi)
+  | Some (lo, hi, h) => map2 plus out (map2 (rounded (bits - h)) lo hi)
   end.
 
 (** *** Blocks in order *)
