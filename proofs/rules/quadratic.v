@@ -4,7 +4,7 @@
 From Coq Require Import ZArith Reals List Lia Lra.
 From Flocq Require Import Core.
 From Certify Require Import vectors syntax maps plans.
-From Certify.rules Require Import matrices psd expressions.
+From Certify.rules Require Import matrices psd difference expressions expression_rules expression_blocks.
 Import ListNotations.
 Open Scope bool_scope.
 Open Scope Z_scope.
@@ -136,3 +136,83 @@ Definition upper_bound (blocks : list block) (maps_q : prepared) (q : Z) (bd : b
         Some (2 * sm_charge s - Z.shiftl least shift, Z.shiftl 1 (2 * bits + factor + 1))
     end
   else None.
+
+(** ** Sums grow by facts *)
+
+Open Scope R_scope.
+
+Section Sums.
+Variable t : list R.
+Hypothesis small : Forall (fun x => Rabs x <= 1) t.
+Let z := 1 :: t.
+
+Definition worth (s : sums) : R := dot (sm_linear s) z + bilinear (sm_products s) z z + IZR (sm_charge s).
+
+Lemma add_linear_worth bits m p s x : tells z p x ->
+  worth s + IZR (Z.shiftl m bits) * x <= worth (add_linear bits m p s).
+Proof.
+  intros T. unfold worth, add_linear, tells in *; simpl. set (k := Z.shiftl m bits).
+  rewrite dot_axpy, plus_IZR, mult_IZR, abs_IZR.
+  assert (H : IZR k * (x - dot (fst p) z) <= Rabs (IZR k) * IZR (snd p)).
+  { eapply Rle_trans; [apply Rle_abs|]. rewrite Rabs_mult. apply Rmult_le_compat_l; [apply Rabs_pos | exact T]. }
+  lra.
+Qed.
+
+Lemma size_above : forall e v, Forall (fun x => Rabs x <= 1) v -> Rabs (dot e v) <= IZR (total (map Z.abs e)).
+Proof.
+  induction e as [|a e IH]; intros v V; [unfold dot; simpl; rewrite Rabs_R0; lra|].
+  assert (P : 0 <= IZR (total (map Z.abs e))) by (specialize (IH [] (Forall_nil _)); pose proof (Rabs_pos (dot e [])); lra).
+  simpl. rewrite plus_IZR, abs_IZR. fold (total (map Z.abs e)). pose proof (Rabs_pos (IZR a)).
+  destruct V as [|x v X V]; [rewrite dot_nil_r, Rabs_R0; lra|].
+  rewrite dot_cons. specialize (IH v V). eapply Rle_trans; [apply Rabs_triang|]. rewrite Rabs_mult.
+  assert (Rabs (IZR a) * Rabs x <= Rabs (IZR a) * 1) by (apply Rmult_le_compat_l; lra). lra.
+Qed.
+
+Lemma z_small : Forall (fun x => Rabs x <= 1) z.
+Proof. constructor; [rewrite Rabs_R1; lra | exact small]. Qed.
+
+Lemma add_product_worth m p r s x y : tells z p x -> tells z r y ->
+  worth s + IZR m * (x * y) <= worth (add_product m p r s).
+Proof.
+  intros P R. unfold worth, add_product, tells in *; simpl.
+  rewrite bilinear_outer, dot_map_mul, plus_IZR, mult_IZR, !plus_IZR, !mult_IZR, abs_IZR.
+  pose proof (size_above (fst p) z z_small) as A. pose proof (size_above (fst r) z z_small) as B.
+  fold (size p) in A. fold (size r) in B.
+  set (p' := dot (fst p) z) in *. set (r' := dot (fst r) z) in *.
+  set (a := x - p') in *. set (b := y - r') in *.
+  assert (H : Rabs (x * y - p' * r') <= IZR (size p) * IZR (snd r) + IZR (snd p) * IZR (size r) + IZR (snd p) * IZR (snd r)).
+  { replace (x * y - p' * r') with (p' * b + a * r' + a * b) by (unfold a, b; ring).
+    eapply Rle_trans; [apply Rabs_triang|]. pose proof (Rabs_triang (p' * b) (a * r')).
+    rewrite !Rabs_mult in *. pose proof (Rabs_pos p'). pose proof (Rabs_pos r').
+    pose proof (Rabs_pos a). pose proof (Rabs_pos b).
+    assert (Rabs p' * Rabs b <= IZR (size p) * IZR (snd r)) by (apply Rmult_le_compat; assumption).
+    assert (Rabs a * Rabs r' <= IZR (snd p) * IZR (size r)) by (apply Rmult_le_compat; assumption).
+    assert (Rabs a * Rabs b <= IZR (snd p) * IZR (snd r)) by (apply Rmult_le_compat; assumption). lra. }
+  set (lost := _ + _ + _) in H |- *.
+  assert (IZR m * (x * y - p' * r') <= Rabs (IZR m) * lost).
+  { eapply Rle_trans; [apply Rle_abs|]. rewrite Rabs_mult. apply Rmult_le_compat_l; [apply Rabs_pos | exact H]. }
+  lra.
+Qed.
+
+(** Linear facts, and products, one after another. *)
+Lemma add_linears_worth bits ps xs : told z ps xs -> forall ms s, (0 <= bits)%Z ->
+  worth s + pow2 bits * dot ms xs <= worth (add_linears bits ms ps s).
+Proof.
+  induction 1 as [|p x ps xs P H IH]; intros ms s B.
+  - destruct ms; simpl; rewrite dot_nil_r; lra.
+  - destruct ms as [|m ms]; simpl; [unfold dot; simpl; lra|]. rewrite dot_cons.
+    eapply Rle_trans; [|apply IH, B]. destruct (Z.eqb_spec m 0) as [-> | _]; [simpl; lra|].
+    pose proof (add_linear_worth bits m p s x P) as W. rewrite shiftl_IZR in W by exact B. lra.
+Qed.
+
+Lemma add_products_worth ps xs : told z ps xs -> forall rs ys, told z rs ys -> forall ms s,
+  (forall i, 0 <= IZR (nth i ms 0%Z) * (nth i xs 0 * nth i ys 0)) -> worth s <= worth (add_products ms ps rs s).
+Proof.
+  induction 1 as [|p x ps xs P H IH]; intros rs ys R ms s N; [destruct ms; simpl; lra|].
+  destruct ms as [|m ms]; simpl; [lra|]. destruct R as [|r y rs ys R R']; [lra|].
+  eapply Rle_trans; [|apply (IH _ _ R'); intros i; apply (N (S i))].
+  specialize (N 0%nat). simpl in N. destruct (Z.eqb_spec m 0) as [_ | _]; [lra|].
+  pose proof (add_product_worth m p r s x y P R). lra.
+Qed.
+
+End Sums.
