@@ -4,7 +4,7 @@
 From Coq Require Import ZArith Reals List Lia Lra.
 From Flocq Require Import Core.
 From Certify Require Import vectors syntax maps plans.
-From Certify.rules Require Import matrices psd difference expressions expression_rules expression_blocks.
+From Certify.rules Require Import difference matrices psd expressions expression_rules expression_blocks.
 Import ListNotations.
 Open Scope bool_scope.
 Open Scope Z_scope.
@@ -216,3 +216,75 @@ Proof.
 Qed.
 
 End Sums.
+
+(** ** What is left: a form and its lower bound *)
+
+Lemma cell_negated shift a i j : cell (negated shift a) i j = Z.shiftr (- cell a i j) shift.
+Proof.
+  unfold cell, negated. set (f := fun x => Z.shiftr (- x) shift).
+  assert (F : f 0%Z = 0%Z) by (unfold f; simpl; apply Z.shiftr_0_l).
+  change (@nil Z) with (map f []) at 1. rewrite (map_nth (map f)).
+  rewrite <- F at 1. apply (map_nth f).
+Qed.
+
+Lemma symmetric_negated shift a : symmetric (negated shift (add_rows a (transposed a))).
+Proof. intros i j. rewrite !cell_negated, !cell_add_rows, !cell_transposed. f_equal. lia. Qed.
+
+(** 0 <= - x - 2^s (- x >> s) < 2^s. *)
+Lemma negated_close shift x : (0 <= shift)%Z ->
+  Rabs (- IZR x - pow2 shift * IZR (Z.shiftr (- x) shift)) <= pow2 shift.
+Proof.
+  intros S. rewrite <- pow2_IZR, <- opp_IZR, <- mult_IZR, <- minus_IZR, Z.shiftr_div_pow2 by exact S.
+  assert (P : (0 < 2 ^ shift)%Z) by (apply Z.pow_pos_nonneg; lia).
+  pose proof (Z.div_mod (- x) (2 ^ shift)). pose proof (Z.mod_pos_bound (- x) (2 ^ shift) P).
+  apply Rabs_le. rewrite <- opp_IZR. split; apply IZR_le; lia.
+Qed.
+
+Lemma dot_negated shift y : (0 <= shift)%Z -> Forall (fun x => Rabs x <= 1) y -> forall r,
+  Rabs (- dot r y - pow2 shift * dot (map (fun x => Z.shiftr (- x) shift) r) y) <= pow2 shift * INR (length y).
+Proof.
+  intros N0. induction 1 as [|x y X Y IH]; intros r.
+  - rewrite !dot_nil_r. simpl. rewrite !Rmult_0_r, Rminus_0_r, Ropp_0, Rabs_R0. lra.
+  - pose proof (pow2_pos shift) as P. change (length (x :: y)) with (S (length y)). rewrite S_INR.
+    pose proof (pos_INR (length y)) as L.
+    destruct r as [|a r]; simpl map.
+    + unfold dot; simpl. rewrite Rmult_0_r, Rminus_0_r, Ropp_0, Rabs_R0. apply Rmult_le_pos; lra.
+    + rewrite !dot_cons. specialize (IH r). pose proof (negated_close shift a N0) as N.
+      replace (- (IZR a * x + dot r y) - _) with ((- IZR a - pow2 shift * IZR (Z.shiftr (- a) shift)) * x
+        + (- dot r y - pow2 shift * dot (map (fun x => Z.shiftr (- x) shift) r) y)) by ring.
+      eapply Rle_trans; [apply Rabs_triang|]. rewrite Rabs_mult.
+      pose proof (Rmult_le_compat _ _ _ _ (Rabs_pos _) (Rabs_pos x) N X). lra.
+Qed.
+
+Lemma bilinear_negated shift y : (0 <= shift)%Z -> Forall (fun x => Rabs x <= 1) y ->
+  forall a x, Forall (fun x => Rabs x <= 1) x ->
+  pow2 shift * (bilinear (negated shift a) x y - INR (length x) * INR (length y)) <= - bilinear a x y.
+Proof.
+  intros N0 Y. pose proof (pow2_pos shift) as P. pose proof (pos_INR (length y)) as LY.
+  induction a as [|r a IH]; intros x X.
+  - simpl. assert (0 <= INR (length x) * INR (length y)) by (apply Rmult_le_pos; [apply pos_INR | exact LY]).
+    assert (0 <= pow2 shift * (INR (length x) * INR (length y))) by (apply Rmult_le_pos; lra). lra.
+  - destruct X as [|k x K X]; simpl bilinear; [simpl; lra|].
+    specialize (IH x X). fold (negated shift a). change (length (k :: x)) with (Datatypes.S (length x)). rewrite S_INR.
+    pose proof (dot_negated shift y N0 Y r) as D.
+    set (d := dot (map _ r) y) in *.
+    assert (H : - k * (- dot r y - pow2 shift * d) <= pow2 shift * INR (length y)).
+    { eapply Rle_trans; [apply Rle_abs|]. rewrite Rabs_mult, Rabs_Ropp.
+      pose proof (Rmult_le_compat _ _ _ _ (Rabs_pos k) (Rabs_pos _) K D). lra. }
+    lra.
+Qed.
+
+Lemma form_bound t shift a factor_rows : (0 <= shift)%Z -> Forall (fun x => Rabs x <= 1) t -> let z := 1 :: t in
+  2 * bilinear a z z
+  <= - (pow2 shift * IZR (lower_bound (negated shift (add_rows a (transposed a))) factor_rows
+                          - Z.of_nat (length z) * Z.of_nat (length z))).
+Proof.
+  intros N0 T z. set (form := negated shift (add_rows a (transposed a))).
+  assert (Y : Forall (fun x => Rabs x <= 1) z) by (constructor; [rewrite Rabs_R1; lra | exact T]).
+  pose proof (psd_correct form factor_rows t (symmetric_negated shift a) T) as L. fold z in L.
+  pose proof (bilinear_negated shift z N0 Y (add_rows a (transposed a)) z Y) as B. fold form in B.
+  rewrite bilinear_add, bilinear_transposed in B. rewrite minus_IZR, mult_IZR, <- INR_IZR_INZ.
+  pose proof (pow2_pos shift).
+  assert (pow2 shift * IZR (lower_bound form factor_rows) <= pow2 shift * bilinear form z z)
+    by (apply Rmult_le_compat_l; lra). lra.
+Qed.
