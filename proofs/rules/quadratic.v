@@ -288,3 +288,145 @@ Proof.
   assert (pow2 shift * IZR (lower_bound form factor_rows) <= pow2 shift * bilinear form z z)
     by (apply Rmult_le_compat_l; lra). lra.
 Qed.
+
+(** ** Facts are true *)
+
+Definition nonnegative (v : list R) : Prop := forall i, 0 <= nth i v 0.
+
+Lemma nonnegative_forall v : Forall (fun x => 0 <= x) v -> nonnegative v.
+Proof. intros H i. revert i. induction H; intros [|i]; simpl; try lra; auto. Qed.
+
+Lemma nth_minus i : forall a b, length a = length b -> nth i (map2 Rminus a b) 0 = nth i a 0 - nth i b 0.
+Proof.
+  induction i as [|i IH]; intros [|x a] [|y b] L; simpl in *; try discriminate; try lra. apply IH. lia.
+Qed.
+
+Lemma nth_relu i v : nth i (map relu v) 0 = relu (nth i v 0).
+Proof. rewrite <- relu_0 at 1. apply map_nth. Qed.
+
+Lemma relu_facts x : 0 <= relu x /\ 0 <= relu x - x /\ relu x * (relu x - x) = 0.
+Proof. unfold relu, Rmax. destruct (Rle_dec x 0); lra. Qed.
+
+Lemma relu_slope x y : 0 <= (relu x - relu y) * ((x - y) - (relu x - relu y)).
+Proof.
+  unfold relu, Rmax. destruct (Rle_dec x 0), (Rle_dec y 0); try lra.
+  - replace ((0 - y) * (x - y - (0 - y))) with (y * - x) by ring. apply Rmult_le_pos; lra.
+  - replace ((x - 0) * (x - y - (x - 0))) with (x * - y) by ring. apply Rmult_le_pos; lra.
+Qed.
+
+Section Facts.
+Variables (region : option ball) (blocks : list block) (vals : list (list R)) (bd : bounds) (bits : Z).
+Variable made : list (list entry).
+Variable t : list R.
+Let z := 1 :: t.
+Let real := real blocks vals bits.
+Hypothesis plan : plan_means region blocks vals.
+Hypothesis hold : bounds_hold bd vals.
+Hypothesis all : length (bd_lo bd) = length blocks.
+Hypothesis agree : forallb (scales_agree blocks) blocks = true.
+Hypothesis says : forall b, told z (nth b made []) (real b).
+
+(** v - lo and hi - v. *)
+Lemma lows_told : forall lo hi vs, within lo hi vs -> forall es, told z es vs ->
+  exists xs, told z (map2 from_low lo es) xs /\ Forall (fun x => 0 <= x) xs /\ length xs = length vs.
+Proof.
+  induction 1 as [|l h v lo hi vs B W IH]; intros es T; inversion T as [|e v' es' vs' E T' E1 E2]; subst.
+  - exists []. repeat constructor.
+  - destruct (IH _ T') as (xs & T0 & P & L). exists ((v - IZR l) :: xs). simpl. split; [constructor; [|exact T0]|].
+    + unfold tells, from_low in *; cbn [fst snd]. rewrite dot_addl. unfold z at 1. rewrite dot_cons.
+      unfold dot at 1; simpl dotR. rewrite opp_IZR.
+      replace (v - IZR l - (- IZR l * 1 + 0 + dot (fst e) z)) with (v - dot (fst e) z) by ring. exact E.
+    + split; [constructor; [lra | exact P] | rewrite L; reflexivity].
+Qed.
+
+Lemma highs_told : forall lo hi vs, within lo hi vs -> forall es, told z es vs ->
+  exists xs, told z (map2 to_high hi es) xs /\ Forall (fun x => 0 <= x) xs /\ length xs = length vs.
+Proof.
+  induction 1 as [|l h v lo hi vs B W IH]; intros es T; inversion T as [|e v' es' vs' E T' E1 E2]; subst.
+  - exists []. repeat constructor.
+  - destruct (IH _ T') as (xs & T0 & P & L). exists ((IZR h - v) :: xs). simpl. split; [constructor; [|exact T0]|].
+    + unfold tells, to_high in *; cbn [fst snd]. rewrite dot_axpy. unfold z at 2. rewrite dot_cons.
+      unfold dot at 2; simpl dotR. replace (IZR h - v - (-1 * dot (fst e) z + (IZR h * 1 + 0))) with (- (v - dot (fst e) z)) by ring.
+      rewrite Rabs_Ropp. exact E.
+    + split; [constructor; [lra | exact P] | rewrite L; reflexivity].
+Qed.
+
+(** The values of a relu block and of its source. *)
+Lemma relu_block b s : bk_kind (nth b blocks no_block) = KRelu s -> real b = map relu (real s).
+Proof.
+  intros K. assert (B : (b < length blocks)%nat).
+  { destruct (Nat.lt_ge_cases b (length blocks)) as [L | L]; [exact L|]. rewrite nth_overflow in K by exact L. discriminate. }
+  destruct plan as [_ PM]. destruct (PM b B) as (_ & _ & M). pose proof (scales blocks agree b B) as A.
+  unfold scales_agree in A. rewrite K in *. apply Z.eqb_eq in A. apply real_relu; assumption.
+Qed.
+
+(** u, S w, z, S y of a difference of relus. *)
+Lemma pair_block b u w sigma inner x y : bk_kind (nth b blocks no_block) = KPairRelu u w sigma inner x y ->
+  real u = map relu (real x) /\ gathered sigma (real w) = map relu (gathered sigma (real y))
+  /\ length (real u) = length (gathered sigma (real w)).
+Proof.
+  intros K. assert (B : (b < length blocks)%nat).
+  { destruct (Nat.lt_ge_cases b (length blocks)) as [L | L]; [exact L|]. rewrite nth_overflow in K by exact L. discriminate. }
+  destruct (real_pair region blocks vals bits plan agree b u w sigma B) as (_ & L1 & L2);
+    [unfold pair_of; rewrite K; reflexivity|].
+  destruct plan as [_ PM]. destruct (PM b B) as (_ & _ & M). pose proof (scales blocks agree b B) as A.
+  unfold scales_agree in A. rewrite K in *. repeat (apply andb_prop in A as [A ?]).
+  repeat match goal with H : (_ =? _)%Z = true |- _ => apply Z.eqb_eq in H end.
+  destruct M as (_ & U & W & _). unfold real. repeat split.
+  - apply real_relu; assumption.
+  - rewrite <- gathered_relu. f_equal. apply real_relu; [congruence | exact W].
+  - rewrite L1, L2. reflexivity.
+Qed.
+
+(** What a fact's factors tell. *)
+Theorem factors_hold k b :
+  match factors blocks bits bd made k b with
+  | (ps, None) => exists xs, told z ps xs /\ nonnegative xs /\ (is_free k = true -> ps = [])
+  | (ps, Some rs) => exists xs ys, told z ps xs /\ told z rs ys
+      /\ forall i, if is_free k then nth i xs 0 * nth i ys 0 = 0 else 0 <= nth i xs 0 * nth i ys 0
+  end.
+Proof.
+  assert (LO := lows_told _ _ _ (real_within region blocks vals bd bits plan hold all b) _ (says b)).
+  assert (HI := highs_told _ _ _ (real_within region blocks vals bd bits plan hold all b) _ (says b)).
+  destruct LO as (xs & TX & PX & LX), HI as (ys & TY & PY & LY).
+  apply nonnegative_forall in PX, PY.
+  assert (NO : exists xs, told z [] xs /\ nonnegative xs /\ (is_free k = true -> @nil entry = [])).
+  { exists []. split; [constructor|]. split; [|reflexivity]. intros [|i]; simpl; lra. }
+  unfold factors. destruct k; simpl is_free in *.
+  - exists xs. split; [exact TX|]. split; [exact PX | discriminate].
+  - exists ys. split; [exact TY|]. split; [exact PY | discriminate].
+  - exists xs, ys. split; [exact TX|]. split; [exact TY|]. intros i. apply Rmult_le_pos; [apply PX | apply PY].
+  - destruct (bk_kind (nth b blocks no_block)) eqn:K; try exact NO. pose proof (relu_block b source K) as V.
+    exists (map2 Rminus (real b) (real source)). split; [apply told_minus; apply says|]. split; [|discriminate].
+    intros i. rewrite nth_minus by (rewrite V; apply map_length). rewrite V, nth_relu. apply relu_facts.
+  - destruct (bk_kind (nth b blocks no_block)) eqn:K; try exact NO. pose proof (relu_block b source K) as V.
+    exists (real b), (map2 Rminus (real b) (real source)). split; [apply says|].
+    split; [apply told_minus; apply says|].
+    intros i. rewrite nth_minus by (rewrite V; apply map_length). rewrite V, nth_relu. apply relu_facts.
+  - destruct (bk_kind (nth b blocks no_block)) eqn:K; try exact NO.
+    destruct (pair_block _ _ _ _ _ _ _ K) as (U & W & L).
+    assert (L' : length (real x) = length (gathered sigma (real y))) by (rewrite U, W, !map_length in L; exact L).
+    exists (map2 Rminus (real u) (gathered sigma (real w))).
+    exists (map2 Rminus (map2 Rminus (real x) (gathered sigma (real y))) (map2 Rminus (real u) (gathered sigma (real w)))).
+    assert (TD : told z (map2 minus (nth u made []) (entries_of sigma (nth w made [])))
+                   (map2 Rminus (real u) (gathered sigma (real w)))).
+    { apply told_minus; [apply says | apply told_entries, says]. }
+    split; [exact TD|]. split; [apply told_minus; [apply told_minus; [apply says | apply told_entries, says] | exact TD]|].
+    intros i. assert (D : forall a c : list R, length a = length c -> length (map2 Rminus a c) = length a).
+    { intros a c E. rewrite map_rules.map2_length. lia. }
+    rewrite (nth_minus i (map2 Rminus (real x) _)), !nth_minus; try assumption.
+    + rewrite U, W, !nth_relu. apply relu_slope.
+    + rewrite !D by assumption. rewrite U. symmetry. apply map_length.
+  - destruct (bk_kind (nth b blocks no_block)) eqn:K; try exact NO.
+    destruct (pair_block _ _ _ _ _ _ _ K) as (U & W & L).
+    exists (gathered sigma (real w)), (map2 Rminus (real u) (real x)).
+    split; [apply told_entries, says|]. split; [apply told_minus; apply says|]. intros i.
+    rewrite nth_minus by (rewrite U; apply map_length). rewrite U, W, !nth_relu. apply Rmult_le_pos; apply relu_facts.
+  - destruct (bk_kind (nth b blocks no_block)) eqn:K; try exact NO.
+    destruct (pair_block _ _ _ _ _ _ _ K) as (U & W & L).
+    exists (real u), (map2 Rminus (gathered sigma (real w)) (gathered sigma (real y))).
+    split; [apply says|]. split; [apply told_minus; apply told_entries, says|]. intros i.
+    rewrite nth_minus by (rewrite W; apply map_length). rewrite U, W, !nth_relu. apply Rmult_le_pos; apply relu_facts.
+Qed.
+
+End Facts.
