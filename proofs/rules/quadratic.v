@@ -3,7 +3,7 @@
     Spec: rules.md#quadratic; upper_bound of the other kernel. *)
 From Coq Require Import ZArith Reals List Lia Lra.
 From Flocq Require Import Core.
-From Certify Require Import vectors syntax maps plans.
+From Certify Require Import vectors syntax maps map_rules plans.
 From Certify.rules Require Import difference matrices psd expressions expression_rules expression_blocks.
 Import ListNotations.
 Open Scope bool_scope.
@@ -429,4 +429,127 @@ Proof.
     rewrite nth_minus by (rewrite W; apply map_length). rewrite U, W, !nth_relu. apply Rmult_le_pos; apply relu_facts.
 Qed.
 
+Hypothesis small : Forall (fun x => Rabs x <= 1) t.
+Hypothesis fine : (0 <= bits)%Z.
+
+Lemma nth_pospart ms i : nth i (map pospart ms) 0%Z = pospart (nth i ms 0%Z).
+Proof. change 0%Z with (pospart 0) at 1. apply map_nth. Qed.
+
+Lemma pospart_nonneg m : 0 <= IZR (pospart m).
+Proof. apply IZR_le. unfold pospart. lia. Qed.
+
+Lemma dot_pospart ms : forall xs, nonnegative xs -> 0 <= dot (map pospart ms) xs.
+Proof.
+  induction ms as [|m ms IH]; intros [|x xs] P; simpl; rewrite ?dot_nil_r; try (unfold dot; simpl; lra).
+  rewrite dot_cons. pose proof (IH xs (fun i => P (S i))) as H.
+  pose proof (Rmult_le_pos _ _ (pospart_nonneg m) (P 0%nat)) as H0. simpl in H0. lra.
+Qed.
+
+Lemma entries_told ps xs e : told z ps xs -> nonnegative xs ->
+  told z (map (fun i => nth i ps no_entry) e) (map (fun i => nth i xs 0) e)
+  /\ nonnegative (map (fun i => nth i xs 0) e).
+Proof.
+  intros T P. split.
+  - induction e; simpl; constructor; [apply told_nth, T | assumption].
+  - apply nonnegative_forall. induction e; simpl; constructor; [apply P | assumption].
+Qed.
+
+Lemma add_fact_worth f s : worth t s <= worth t (add_fact blocks bits bd made s f).
+Proof.
+  destruct f as [k b ms | k b e k' b' e' ms]; cbn [add_fact].
+  - pose proof (factors_hold k b) as F. destruct (factors blocks bits bd made k b) as [ps [rs|]].
+    + destruct F as (xs & ys & TX & TY & N). apply (add_products_worth t small ps xs TX rs ys TY). intros i.
+      specialize (N i). destruct (is_free k); [rewrite N, Rmult_0_r; lra|].
+      rewrite nth_pospart. apply Rmult_le_pos; [apply pospart_nonneg | exact N].
+    + destruct F as (xs & TX & P & E). destruct (is_free k).
+      * rewrite E by reflexivity. destruct ms; simpl; lra.
+      * pose proof (add_linears_worth t bits ps xs TX (map pospart ms) s fine) as W.
+        pose proof (Rmult_le_pos _ _ (Rlt_le _ _ (pow2_pos bits)) (dot_pospart ms xs P)). lra.
+  - assert (SIDE : forall k b e, exists xs,
+      told z (match factors blocks bits bd made k b with
+              | (ps, None) => map (fun i => nth i ps no_entry) e
+              | _ => []
+              end) xs /\ nonnegative xs).
+    { clear k b e k' b' e' ms. intros k b e. pose proof (factors_hold k b) as F.
+      destruct (factors blocks bits bd made k b) as [ps [rs|]].
+      - exists []. split; [constructor|]. intros [|i]; simpl; lra.
+      - destruct F as (xs & TX & P & _). eexists. apply (entries_told ps xs e TX P). }
+    destruct (SIDE k b e) as (xs & TX & PX), (SIDE k' b' e') as (ys & TY & PY).
+    apply (add_products_worth t small _ xs TX _ ys TY). intros i. rewrite nth_pospart.
+    apply Rmult_le_pos; [apply pospart_nonneg | apply Rmult_le_pos; [apply PX | apply PY]].
+Qed.
+
+Lemma add_facts_worth facts : forall s, worth t s <= worth t (fold_left (add_fact blocks bits bd made) facts s).
+Proof.
+  induction facts as [|f facts IH]; intros s; simpl; [lra|]. eapply Rle_trans; [apply add_fact_worth | apply IH].
+Qed.
+
 End Facts.
+
+(** ** The bound *)
+
+(** Values of a block in units of one. *)
+Definition plain (blocks : list block) (vals : list (list R)) (b : nat) : list R :=
+  map (fun v => v * pow2 (- bk_scale (nth b blocks no_block))) (values vals b).
+
+Definition side_value (blocks : list block) (vals : list (list R)) (out : nat) (minus_ : option nat) : list R :=
+  match minus_ with
+  | None => plain blocks vals out
+  | Some g => map2 Rminus (plain blocks vals out) (plain blocks vals g)
+  end.
+
+Lemma real_plain blocks vals bits b : real blocks vals bits b = map (Rmult (pow2 bits)) (plain blocks vals b).
+Proof.
+  unfold real, plain. rewrite map_map. apply map_ext. intros v. unfold Zminus. rewrite bpow_plus. ring.
+Qed.
+
+Lemma map2_factor k : forall a b,
+  map2 Rminus (map (Rmult k) a) (map (Rmult k) b) = map (Rmult k) (map2 Rminus a b).
+Proof. induction a as [|x a IH]; intros [|y b]; simpl; auto. rewrite IH. f_equal. ring. Qed.
+
+Theorem quadratic_correct region blocks maps_q q bd chosen bits factor shift facts factor_rows out minus_ row vals num den :
+  plan_means region blocks vals -> bounds_hold bd vals -> length (bd_lo bd) = length blocks -> earlier blocks = true ->
+  (forall b, (b < length blocks)%nat -> prepare_block q (nth b blocks no_block) = Some (nth b maps_q [])) ->
+  upper_bound blocks maps_q q bd chosen bits factor shift facts factor_rows out minus_ row = Some (num, den) ->
+  (0 < den)%Z /\ dot row (side_value blocks vals out minus_) <= IZR num / IZR den.
+Proof.
+  intros plan hold all sorted ready E. unfold upper_bound in E.
+  destruct ((0 <=? bits)%Z && (0 <=? bits + factor)%Z && (0 <=? shift)%Z)%bool eqn:B; [|discriminate].
+  apply andb_prop in B as [B B3]. apply andb_prop in B as [B1 B2].
+  apply Z.leb_le in B1. apply Z.leb_le in B2. apply Z.leb_le in B3.
+  destruct (expressions blocks maps_q q bits bd chosen) as [made|] eqn:X; [|discriminate].
+  assert (agree : forallb (scales_agree blocks) blocks = true).
+  { unfold expressions in X. destruct (forallb (scales_agree blocks) blocks); [reflexivity | discriminate]. }
+  pose proof (expressions_told region blocks vals bd maps_q q bits chosen plan sorted hold all agree ready made X) as T.
+  pose proof (expression_blocks.z_small region blocks vals bd bits chosen plan sorted hold all agree) as Z1.
+  pose proof (point_length (targets blocks vals bd bits) chosen) as DIM.
+  unfold expression_blocks.z, point in T, Z1, DIM. set (t := all_taken (targets blocks vals bd bits) chosen) in *.
+  apply Forall_cons_iff in Z1 as [_ small].
+  set (outputs := match minus_ with None => nth out made [] | Some g => map2 minus (nth out made []) (nth g made []) end) in E.
+  assert (TO : told (1 :: t) outputs (map (Rmult (pow2 bits)) (side_value blocks vals out minus_))).
+  { unfold outputs, side_value. destruct minus_ as [g|]; [rewrite <- map2_factor|]; rewrite <- !real_plain;
+      [apply told_minus|]; apply T. }
+  set (nothing := {| sm_linear := []; sm_charge := 0; sm_products := [] |}) in E.
+  pose proof (add_linears_worth t (bits + factor) outputs _ TO row nothing B2) as W1.
+  set (start := add_linears (bits + factor) row outputs nothing) in *.
+  pose proof (add_facts_worth region blocks vals bd bits made t plan hold all agree T small B1 facts start) as W2.
+  set (s := fold_left (add_fact blocks bits bd made) facts start) in *.
+  set (products := match sm_products s with [] => [sm_linear s] | r :: rest => addl (sm_linear s) r :: rest end) in E.
+  pose proof (form_bound t shift products factor_rows B3 small) as F. cbv zeta in F. rewrite DIM in F.
+  set (least := (lower_bound _ factor_rows - Z.of_nat (dimension chosen) * Z.of_nat (dimension chosen))%Z) in *.
+  match type of E with Some (?a, ?b) = _ => assert (En : num = a) by congruence; assert (Ed : den = b) by congruence end.
+  rewrite En, Ed. clear E En Ed.
+  assert (P : bilinear products (1 :: t) (1 :: t) = worth t s - IZR (sm_charge s)).
+  { unfold worth, products. destruct (sm_products s) as [|r rest]; simpl; rewrite ?dot_addl; ring. }
+  assert (W0 : worth t nothing = 0) by (unfold worth, nothing, dot; simpl; ring).
+  rewrite dot_scale, <- Rmult_assoc, <- bpow_plus in W1.
+  set (d := dot row (side_value blocks vals out minus_)) in *.
+  replace (bits + factor + bits)%Z with (2 * bits + factor)%Z in W1 by ring.
+  assert (D : IZR (Z.shiftl 1 (2 * bits + factor + 1)) = 2 * pow2 (2 * bits + factor)).
+  { rewrite shiftl_IZR by lia. rewrite bpow_plus. simpl (bpow radix2 1). lra. }
+  pose proof (pow2_pos (2 * bits + factor)) as P2.
+  split; [apply lt_IZR; rewrite D; lra|]. rewrite D.
+  apply (Rmult_le_reg_r (2 * pow2 (2 * bits + factor))); [lra|].
+  unfold Rdiv. rewrite Rmult_assoc, Rinv_l, Rmult_1_r by lra.
+  rewrite minus_IZR, mult_IZR, shiftl_IZR by exact B3. rewrite P in F. lra.
+Qed.
