@@ -103,6 +103,8 @@ let run job folder =
       70
 
 let () =
+  (* Rocq's functions recurse over long lists, and every minor collection goes over the whole stack: let there be few. *)
+  Gc.set { (Gc.get ()) with minor_heap_size = 1 lsl 23; space_overhead = 200 };
   exit
     (match List.tl (Array.to_list Sys.argv) with
     | [ "--json"; folder ] -> run (check true) folder

@@ -316,6 +316,8 @@ let steps =
   [ "node"; "pair-direct"; "pair-relu"; "pair-affine"; "backward"; "slopes"; "multipliers"; "coordinates"; "fact"; "product";
     "quadratic"; "conclude" ]
 
+let hinted = function WSlopes _ | WMultipliers _ | WFact _ | WProduct _ | WQuadratic _ -> true | _ -> false
+
 let plan c table =
   match next c [ "plan" ] with
   | _, words -> (
@@ -332,7 +334,10 @@ let plan c table =
             let acc = step c table word rest :: acc in
             if word = "conclude" then List.rev acc else go found acc
           in
-          { pw_blocks; pw_forward; pw_constant; pw_slots; pw_steps = go 0 [] }
+          let pw_steps = go 0 [] in
+          (* So many rows are in no tensor: said here, where numbers have no end. *)
+          require c (pw_slots <= tensor_entries || not (List.exists hinted pw_steps)) "hint" "not one row for each slot";
+          { pw_blocks; pw_forward; pw_constant; pw_slots; pw_steps }
       | _ -> assert false)
 
 let rec tree c count level =
