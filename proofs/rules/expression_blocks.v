@@ -52,7 +52,8 @@ Qed.
 Lemma point_length chosen : length (point chosen) = dimension chosen.
 Proof. unfold dimension. rewrite dimension_from. reflexivity. Qed.
 
-Lemma all_taken_small chosen : (forall b, Forall inside (targets b)) -> Forall (fun x => Rabs x <= 1) (all_taken chosen).
+Lemma all_taken_small chosen : (forall b, Forall inside (targets b)) ->
+  Forall (fun x => Rabs x <= 1) (all_taken chosen).
 Proof.
   intros H. unfold all_taken. induction chosen as [|p chosen IH]; simpl; [constructor|].
   apply Forall_app. split; [apply taken_small, H | exact IH].
@@ -166,7 +167,8 @@ Lemma relu_targets_inside lo hi xs : within lo hi xs -> forall lz uz ys, within 
   Forall inside (relu_targets lo hi lz uz ys xs).
 Proof.
   induction 1 as [|a b x lo hi xs B W IH]; intros lz uz ys Y E; [constructor|].
-  destruct Y as [|l u y lz uz ys C Y]; simpl in *; [discriminate|]. injection E as E0 E. constructor; [|apply IH; assumption].
+  destruct Y as [|l u y lz uz ys C Y]; simpl in *; [discriminate|]. injection E as E0 E.
+  constructor; [|apply IH; assumption].
   intros k. destruct (k <=? 1)%Z; [exact B|]. rewrite E0. apply relu_above, C.
 Qed.
 
@@ -261,7 +263,8 @@ Hypothesis sorted : earlier blocks = true.
 Hypothesis hold : bounds_hold bd vals.
 Hypothesis all : length (bd_lo bd) = length blocks.
 Hypothesis agree : forallb (scales_agree blocks) blocks = true.
-Hypothesis ready : forall b, (b < length blocks)%nat -> prepare_block q (nth b blocks no_block) = Some (nth b maps_q []).
+Hypothesis ready : forall b, (b < length blocks)%nat ->
+  prepare_block q (nth b blocks no_block) = Some (nth b maps_q []).
 
 (** Values in units of 2^-bits. *)
 Definition real (b : nat) : list R :=
@@ -348,7 +351,8 @@ Lemma targets_inside b : Forall inside (targets b).
 Proof.
   unfold targets. destruct (Nat.lt_ge_cases b (length blocks)) as [B | B].
   - destruct (bk_kind (nth b blocks no_block)) eqn:K; try (apply span_targets_inside, real_within).
-    destruct (relu_means b _ B K) as [V _]. apply relu_targets_inside; [apply real_within | apply real_within | exact V].
+    destruct (relu_means b _ B K) as [V _]. apply relu_targets_inside;
+      [apply real_within | apply real_within | exact V].
   - rewrite nth_overflow by exact B. simpl. apply span_targets_inside, real_within.
 Qed.
 
@@ -381,7 +385,8 @@ Lemma from_pairs_told b made : (b < length blocks)%nat -> length made = b -> mad
   forall l, (forall p, In p l -> In p numbers) -> forall out out', told z out (real b) ->
   from_pairs blocks bits bd b made l out = Some out' -> told z out' (real b).
 Proof.
-  intros B M T. induction l as [|[p [at_ kinds]] l IH]; intros I out out' O E; simpl in E; [injection E as <-; exact O|].
+  intros B M T. induction l as [|[p [at_ kinds]] l IH]; intros I out out' O E; simpl in E;
+    [injection E as <-; exact O|].
   assert (I' : forall p, In p l -> In p numbers) by (intros; apply I; simpl; auto).
   destruct (pair_of (nth p blocks no_block)) as [[[u w] sigma]|] eqn:K; [|eapply IH; eassumption].
   destruct (Nat.eqb w b && existsb is_chosen kinds)%bool eqn:W; [|eapply IH; eassumption].
@@ -389,7 +394,8 @@ Proof.
   fold low high in E.
   set (goals := match sigma with None => map Z.of_nat (seq 0 (length kinds)) | Some index => index end) in *.
   set (found := given at_ kinds goals (low p) (high p) (nth u made [])) in *.
-  destruct ((u <? b)%nat && forallb (Z.leb 0) (map fst found) && all_distinct (map fst found))%bool eqn:C; [|discriminate].
+  destruct ((u <? b)%nat && forallb (Z.leb 0) (map fst found) && all_distinct (map fst found))%bool eqn:C;
+    [|discriminate].
   apply andb_prop in C as [C _]. apply andb_prop in C as [C1 C2]. apply Nat.ltb_lt in C1.
   refine (IH I' _ _ _ E). apply put_all_told; [|exact O].
   assert (P : (p < length blocks)%nat).
@@ -494,10 +500,12 @@ Proof.
     pose proof (shift_down_le (nth i lo 0%Z) t) as D. pose proof (shift_up_ge (nth i hi 0%Z) t) as U.
     pose proof (pow2_pos t) as P. set (x := nth i beta 0) in *.
     assert (E : pow2 (bits - scale) * x = x * pow2 (h - scale) * pow2 t).
-    { rewrite Rmult_assoc, <- bpow_plus. unfold t. replace (h - scale + (bits - h))%Z with (bits - scale)%Z by ring. ring. }
+    { rewrite Rmult_assoc, <- bpow_plus. unfold t. replace (h - scale + (bits - h))%Z with (bits - scale)%Z by ring.
+      ring. }
     assert (IZR (nth i lo 0%Z) * pow2 t <= x * pow2 (h - scale) * pow2 t) by (apply Rmult_le_compat_r; lra).
     assert (x * pow2 (h - scale) * pow2 t <= IZR (nth i hi 0%Z) * pow2 t) by (apply Rmult_le_compat_r; lra).
-    unfold tells, rounded, z, point. simpl. rewrite dot_cons, E. unfold dot; simpl. rewrite minus_IZR, Rmult_1_r, Rplus_0_r.
+    unfold tells, rounded, z, point. simpl. rewrite dot_cons, E. unfold dot; simpl.
+    rewrite minus_IZR, Rmult_1_r, Rplus_0_r.
     rewrite Rabs_pos_eq; lra.
   - split; [exact O1|]. intros i I. subst beta. replace (nth i (repeat 0 n) 0) with 0.
     + rewrite Rmult_0_r, Rplus_0_r. apply O2, I.

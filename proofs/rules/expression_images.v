@@ -37,7 +37,10 @@ Proof.
 Qed.
 
 Lemma sum_rows_dense : forall (l : list Z) es, length l = length es -> sum_rows es = row_dense add_one l es.
-Proof. induction l as [|a l IH]; intros [|e es] L; simpl in *; try discriminate; [reflexivity|]. rewrite <- IH by lia. reflexivity. Qed.
+Proof.
+  induction l as [|a l IH]; intros [|e es] L; simpl in *; try discriminate; [reflexivity|]. rewrite <- IH by lia.
+  reflexivity.
+Qed.
 
 (** [h] is the negative or the positive part. *)
 Lemma column_ones (h : Z -> Z) c es r : h 0 = 0 ->
@@ -193,7 +196,8 @@ Proof.
     assert (T : forall c, IZR (nth c (tl low) 0%Z) <= a (S c) <= IZR (nth c (tl high) 0%Z)).
     { intros c. specialize (B (S c)). destruct low, high, c; exact B. }
     specialize (IH T). specialize (B 0%nat).
-    replace (_ - _) with (x * (a 0%nat - IZR (nth 0 low 0%Z)) + (against (fun c => a (S c)) z - dot (tl low) z)) by ring.
+    replace (_ - _) with (x * (a 0%nat - IZR (nth 0 low 0%Z)) + (against (fun c => a (S c)) z - dot (tl low) z))
+      by ring.
     eapply Rle_trans; [apply Rabs_triang|]. rewrite Rabs_mult, (Rabs_pos_eq (a 0%nat - _)) by lra.
     assert (Rabs x * (a 0%nat - IZR (nth 0 low 0%Z)) <= 1 * (a 0%nat - IZR (nth 0 low 0%Z)))
       by (apply Rmult_le_compat_r; lra).

@@ -140,7 +140,8 @@ Fixpoint from_pairs (b : nat) (made : list (list entry)) (l : list (nat * (nat *
 (** Sums of g a_j e_j along a row; [g] adds to what it is given last. *)
 Fixpoint row_dense (g : Z -> list Z -> list Z -> list Z) (l : list Z) (es : list (list Z)) : list Z :=
   match l, es with a :: l', e :: es' => g a e (row_dense g l' es') | _, _ => [] end.
-Fixpoint row_sparse (g : Z -> list Z -> list Z -> list Z) (l : list (nat * Z)) (at_ : nat) (es : list (list Z)) : list Z :=
+Fixpoint row_sparse (g : Z -> list Z -> list Z -> list Z) (l : list (nat * Z)) (at_ : nat) (es : list (list Z)) :
+    list Z :=
   match l with
   | [] => []
   | (j, a) :: t => match skipn (j - at_) es with [] => [] | e :: es' => g a e (row_sparse g t (S j) es') end

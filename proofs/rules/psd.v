@@ -163,7 +163,8 @@ Qed.
 Lemma row_between_squares x : forall r z,
   0 <= 2 * (x * dot r z) + (x * x * dot (map Z.abs r) (units z) + dot (map Z.abs r) (squares z)).
 Proof.
-  induction r as [|a r IH]; intros [|y z]; unfold units, squares; simpl; rewrite ?dot_nil_r; try (unfold dot; simpl; lra).
+  induction r as [|a r IH]; intros [|y z]; unfold units, squares; simpl; rewrite ?dot_nil_r;
+    try (unfold dot; simpl; lra).
   rewrite !dot_cons. specialize (IH z). unfold units, squares in IH. pose proof (twice_product a x y). lra.
 Qed.
 
@@ -197,7 +198,8 @@ Fixpoint weighted (ms : list Z) (x : list R) : R :=
 
 Lemma margins_below z : forall rows i x, (forall j, nth j x 0 = nth (i + j) z 0) ->
   weighted (margins i rows) x
-  <= bilinear rows x z - bilinear (off_diagonal i rows) x z - bilinear (sizes (off_diagonal i rows)) (squares x) (units z).
+  <= bilinear rows x z - bilinear (off_diagonal i rows) x z
+     - bilinear (sizes (off_diagonal i rows)) (squares x) (units z).
 Proof.
   induction rows as [|r rows IH]; intros i [|k x] E; unfold squares; simpl; try lra.
   assert (Ek : nth i z 0 = k) by (rewrite <- (Nat.add_0_r i); symmetry; apply (E 0%nat)).
@@ -205,7 +207,8 @@ Proof.
   assert (E' : forall j, nth j x 0 = nth (S i + j) z 0).
   { intros j. specialize (E (S j)). simpl in E. rewrite E. f_equal. lia. }
   specialize (IH E'). rewrite (dot_without i r z), Ek, minus_IZR.
-  rewrite <- total_without. pose proof (dot_units (without i r) z) as U. pose proof (Rle_0_sqr k) as K. unfold Rsqr in K.
+  rewrite <- total_without. pose proof (dot_units (without i r) z) as U. pose proof (Rle_0_sqr k) as K.
+  unfold Rsqr in K.
   assert (k * k * dot (map Z.abs (without i r)) (units z) <= k * k * IZR (total (map Z.abs (without i r))))
     by (apply Rmult_le_compat_l; assumption).
   unfold sizes. lra.

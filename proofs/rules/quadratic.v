@@ -161,7 +161,8 @@ Qed.
 Lemma size_above : forall e v, Forall (fun x => Rabs x <= 1) v -> Rabs (dot e v) <= IZR (total (map Z.abs e)).
 Proof.
   induction e as [|a e IH]; intros v V; [unfold dot; simpl; rewrite Rabs_R0; lra|].
-  assert (P : 0 <= IZR (total (map Z.abs e))) by (specialize (IH [] (Forall_nil _)); pose proof (Rabs_pos (dot e [])); lra).
+  assert (P : 0 <= IZR (total (map Z.abs e))).
+  { specialize (IH [] (Forall_nil _)). pose proof (Rabs_pos (dot e [])). lra. }
   simpl. rewrite plus_IZR, abs_IZR. fold (total (map Z.abs e)). pose proof (Rabs_pos (IZR a)).
   destruct V as [|x v X V]; [rewrite dot_nil_r, Rabs_R0; lra|].
   rewrite dot_cons. specialize (IH v V). eapply Rle_trans; [apply Rabs_triang|]. rewrite Rabs_mult.
@@ -180,7 +181,8 @@ Proof.
   fold (size p) in A. fold (size r) in B.
   set (p' := dot (fst p) z) in *. set (r' := dot (fst r) z) in *.
   set (a := x - p') in *. set (b := y - r') in *.
-  assert (H : Rabs (x * y - p' * r') <= IZR (size p) * IZR (snd r) + IZR (snd p) * IZR (size r) + IZR (snd p) * IZR (snd r)).
+  assert (H : Rabs (x * y - p' * r')
+    <= IZR (size p) * IZR (snd r) + IZR (snd p) * IZR (size r) + IZR (snd p) * IZR (snd r)).
   { replace (x * y - p' * r') with (p' * b + a * r' + a * b) by (unfold a, b; ring).
     eapply Rle_trans; [apply Rabs_triang|]. pose proof (Rabs_triang (p' * b) (a * r')).
     rewrite !Rabs_mult in *. pose proof (Rabs_pos p'). pose proof (Rabs_pos r').
@@ -346,7 +348,8 @@ Proof.
   - exists []. repeat constructor.
   - destruct (IH _ T') as (xs & T0 & P & L). exists ((IZR h - v) :: xs). simpl. split; [constructor; [|exact T0]|].
     + unfold tells, to_high in *; cbn [fst snd]. rewrite dot_axpy. unfold z at 2. rewrite dot_cons.
-      unfold dot at 2; simpl dotR. replace (IZR h - v - (-1 * dot (fst e) z + (IZR h * 1 + 0))) with (- (v - dot (fst e) z)) by ring.
+      unfold dot at 2; simpl dotR.
+      replace (IZR h - v - (-1 * dot (fst e) z + (IZR h * 1 + 0))) with (- (v - dot (fst e) z)) by ring.
       rewrite Rabs_Ropp. exact E.
     + split; [constructor; [lra | exact P] | rewrite L; reflexivity].
 Qed.
@@ -355,7 +358,8 @@ Qed.
 Lemma relu_block b s : bk_kind (nth b blocks no_block) = KRelu s -> real b = map relu (real s).
 Proof.
   intros K. assert (B : (b < length blocks)%nat).
-  { destruct (Nat.lt_ge_cases b (length blocks)) as [L | L]; [exact L|]. rewrite nth_overflow in K by exact L. discriminate. }
+  { destruct (Nat.lt_ge_cases b (length blocks)) as [L | L]; [exact L|]. rewrite nth_overflow in K by exact L.
+    discriminate. }
   destruct plan as [_ PM]. destruct (PM b B) as (_ & _ & M). pose proof (scales blocks agree b B) as A.
   unfold scales_agree in A. rewrite K in *. apply Z.eqb_eq in A. apply real_relu; assumption.
 Qed.
@@ -366,7 +370,8 @@ Lemma pair_block b u w sigma inner x y : bk_kind (nth b blocks no_block) = KPair
   /\ length (real u) = length (gathered sigma (real w)).
 Proof.
   intros K. assert (B : (b < length blocks)%nat).
-  { destruct (Nat.lt_ge_cases b (length blocks)) as [L | L]; [exact L|]. rewrite nth_overflow in K by exact L. discriminate. }
+  { destruct (Nat.lt_ge_cases b (length blocks)) as [L | L]; [exact L|]. rewrite nth_overflow in K by exact L.
+    discriminate. }
   destruct (real_pair region blocks vals bits plan agree b u w sigma B) as (_ & L1 & L2);
     [unfold pair_of; rewrite K; reflexivity|].
   destruct plan as [_ PM]. destruct (PM b B) as (_ & _ & M). pose proof (scales blocks agree b B) as A.
@@ -407,11 +412,13 @@ Proof.
     destruct (pair_block _ _ _ _ _ _ _ K) as (U & W & L).
     assert (L' : length (real x) = length (gathered sigma (real y))) by (rewrite U, W, !map_length in L; exact L).
     exists (map2 Rminus (real u) (gathered sigma (real w))).
-    exists (map2 Rminus (map2 Rminus (real x) (gathered sigma (real y))) (map2 Rminus (real u) (gathered sigma (real w)))).
+    exists (map2 Rminus (map2 Rminus (real x) (gathered sigma (real y)))
+              (map2 Rminus (real u) (gathered sigma (real w)))).
     assert (TD : told z (map2 minus (nth u made []) (entries_of sigma (nth w made [])))
                    (map2 Rminus (real u) (gathered sigma (real w)))).
     { apply told_minus; [apply says | apply told_entries, says]. }
-    split; [exact TD|]. split; [apply told_minus; [apply told_minus; [apply says | apply told_entries, says] | exact TD]|].
+    split; [exact TD|].
+    split; [apply told_minus; [apply told_minus; [apply says | apply told_entries, says] | exact TD]|].
     intros i. assert (D : forall a c : list R, length a = length c -> length (map2 Rminus a c) = length a).
     { intros a c E. rewrite map_rules.map2_length. lia. }
     rewrite (nth_minus i (map2 Rminus (real x) _)), !nth_minus; try assumption.
@@ -507,7 +514,8 @@ Lemma map2_factor k : forall a b,
   map2 Rminus (map (Rmult k) a) (map (Rmult k) b) = map (Rmult k) (map2 Rminus a b).
 Proof. induction a as [|x a IH]; intros [|y b]; simpl; auto. rewrite IH. f_equal. ring. Qed.
 
-Theorem quadratic_correct region blocks maps_q q bd chosen bits factor shift facts factor_rows out minus_ row vals num den :
+Theorem quadratic_correct region blocks maps_q q bd chosen bits factor shift facts factor_rows out minus_ row vals
+    num den :
   plan_means region blocks vals -> bounds_hold bd vals -> length (bd_lo bd) = length blocks -> earlier blocks = true ->
   (forall b, (b < length blocks)%nat -> prepare_block q (nth b blocks no_block) = Some (nth b maps_q [])) ->
   upper_bound blocks maps_q q bd chosen bits factor shift facts factor_rows out minus_ row = Some (num, den) ->
@@ -525,7 +533,10 @@ Proof.
   pose proof (point_length (targets blocks vals bd bits) chosen) as DIM.
   unfold expression_blocks.z, point in T, Z1, DIM. set (t := all_taken (targets blocks vals bd bits) chosen) in *.
   apply Forall_cons_iff in Z1 as [_ small].
-  set (outputs := match minus_ with None => nth out made [] | Some g => map2 minus (nth out made []) (nth g made []) end) in E.
+  set (outputs := match minus_ with
+                  | None => nth out made []
+                  | Some g => map2 minus (nth out made []) (nth g made [])
+                  end) in E.
   assert (TO : told (1 :: t) outputs (map (Rmult (pow2 bits)) (side_value blocks vals out minus_))).
   { unfold outputs, side_value. destruct minus_ as [g|]; [rewrite <- map2_factor|]; rewrite <- !real_plain;
       [apply told_minus|]; apply T. }
@@ -537,7 +548,9 @@ Proof.
   set (products := match sm_products s with [] => [sm_linear s] | r :: rest => addl (sm_linear s) r :: rest end) in E.
   pose proof (form_bound t shift products factor_rows B3 small) as F. cbv zeta in F. rewrite DIM in F.
   set (least := (lower_bound _ factor_rows - Z.of_nat (dimension chosen) * Z.of_nat (dimension chosen))%Z) in *.
-  match type of E with Some (?a, ?b) = _ => assert (En : num = a) by congruence; assert (Ed : den = b) by congruence end.
+  match type of E with
+  | Some (?a, ?b) = _ => assert (En : num = a) by congruence; assert (Ed : den = b) by congruence
+  end.
   rewrite En, Ed. clear E En Ed.
   assert (P : bilinear products (1 :: t) (1 :: t) = worth t s - IZR (sm_charge s)).
   { unfold worth, products. destruct (sm_products s) as [|r rest]; simpl; rewrite ?dot_addl; ring. }
