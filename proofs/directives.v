@@ -20,6 +20,17 @@ Extract Constant Nat.max => "(fun (a : int) b -> if a <= b then b else a)".
 Extract Constant Nat.div => "(fun a b -> if b = 0 then 0 else a / b)".
 Extract Constant Nat.modulo => "(fun a b -> if b = 0 then a else a mod b)".
 Extract Constant Nat.eq_dec => "(fun (a : int) b -> a = b)".
+(* The same functions once more: definitions made before PeanoNat name them so. *)
+Extract Constant Init.Nat.add => "Primitives.add_nat".
+Extract Constant Init.Nat.mul => "Primitives.mul_nat".
+Extract Constant Init.Nat.sub => "(fun a b -> if a < b then 0 else a - b)".
+Extract Constant Init.Nat.eqb => "(fun (a : int) b -> a = b)".
+Extract Constant Init.Nat.leb => "(fun (a : int) b -> a <= b)".
+Extract Constant Init.Nat.ltb => "(fun (a : int) b -> a < b)".
+Extract Constant Init.Nat.min => "(fun (a : int) b -> if a <= b then a else b)".
+Extract Constant Init.Nat.max => "(fun (a : int) b -> if a <= b then b else a)".
+Extract Constant Init.Nat.div => "(fun a b -> if b = 0 then 0 else a / b)".
+Extract Constant Init.Nat.modulo => "(fun a b -> if b = 0 then a else a mod b)".
 
 (* Positive numbers. *)
 Extract Inductive positive => "Primitives.Integer.t"
