@@ -276,7 +276,7 @@ Proof.
     lra.
 Qed.
 
-Lemma form_bound t shift a factor_rows : (0 <= shift)%Z -> Forall (fun x => Rabs x <= 1) t -> let z := 1 :: t in
+Lemma twice_products_le t shift a factor_rows : (0 <= shift)%Z -> Forall (fun x => Rabs x <= 1) t -> let z := 1 :: t in
   2 * bilinear a z z
   <= - (pow2 shift * IZR (lower_bound (negated shift (add_rows a (transposed a))) factor_rows
                           - Z.of_nat (length z) * Z.of_nat (length z))).
@@ -546,7 +546,7 @@ Proof.
   pose proof (add_facts_worth region blocks vals bd bits made t plan hold all agree T small B1 facts start) as W2.
   set (s := fold_left (add_fact blocks bits bd made) facts start) in *.
   set (products := match sm_products s with [] => [sm_linear s] | r :: rest => addl (sm_linear s) r :: rest end) in E.
-  pose proof (form_bound t shift products factor_rows B3 small) as F. cbv zeta in F. rewrite DIM in F.
+  pose proof (twice_products_le t shift products factor_rows B3 small) as F. cbv zeta in F. rewrite DIM in F.
   set (least := (lower_bound _ factor_rows - Z.of_nat (dimension chosen) * Z.of_nat (dimension chosen))%Z) in *.
   match type of E with
   | Some (?a, ?b) = _ => assert (En : num = a) by congruence; assert (Ed : den = b) by congruence
