@@ -55,17 +55,6 @@ Proof.
       inversion F1; subst; constructor; auto.
 Qed.
 
-(** What rule quadratic says of its bound of a row, for every plan, leaf and hint. *)
-Definition quadratic_holds : Prop :=
-  forall region blocks maps_q q bd chosen bits factor shift facts factor_rows out minus_ row num den vals,
-  plan_means region blocks vals -> bounds_hold bd vals -> length (bd_lo bd) = length blocks -> earlier blocks = true ->
-  (forall b, (b < length blocks)%nat -> prepare_block q (nth b blocks no_block) = Some (nth b maps_q [])) ->
-  (out < length blocks)%nat -> match minus_ with None => True | Some o => (o < length blocks)%nat end ->
-  let F := output_of blocks vals out in let G := other_of blocks vals out minus_ in
-  length F = length G ->
-  quadratic.upper_bound blocks maps_q q bd chosen bits factor shift facts factor_rows out minus_ row = Some (num, den) ->
-  (0 < den)%Z /\ dot row (map2 Rminus F G) <= IZR num / IZR den.
-
 (** ** A leaf that establishes the claim *)
 
 Section Claim.
@@ -205,34 +194,22 @@ Proof.
   - rewrite O, repeat_length. reflexivity.
 Qed.
 
-Hypothesis quadratic_is : quadratic_holds.
-
 Lemma forms_sound bd on row fo num den vals : plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
   length (bd_lo bd) = length (blocks p) -> In fo (forms_for p on) ->
-  form_bound p lf bd on row fo = Some (num, den) -> (0 < den)%Z /\ row_on on row vals <= IZR num / IZR den.
+  replay_rules.form_bound p lf bd on row fo = Some (num, den) -> (0 < den)%Z /\ row_on on row vals <= IZR num / IZR den.
 Proof.
   intros P B L I H. pose proof (built_earlier _ _ built_p) as EB.
-  pose proof (out_at _ _ (ok_out_f _ _ _ fine)) as [LF _].
-  assert (LG : match pl_out_g p with None => True | Some o => (o < length (blocks p))%nat end).
-  { pose proof (ok_out_g _ _ _ fine) as O. cbn [ct_graph ct] in O. destruct (gr_out_g gr) as [o'|].
-    - destruct O as (b & -> & B'). apply (out_at _ _ B').
-    - rewrite O. exact Logic.I. }
-  pose proof (outputs_fit vals P) as OF. unfold form_bound in H. unfold forms_for in I. unfold row_on.
-  assert (MP : forall b, (b < length (blocks p))%nat -> prepare_block (pl_forward_bits p) (nth b (blocks p) no_block) = Some (nth b (pl_forward p) [])).
+  assert (MP : forall b, (b < length (blocks p))%nat ->
+    prepare_block (pl_forward_bits p) (nth b (blocks p) no_block) = Some (nth b (pl_forward p) [])).
   { intros b Lb. apply maps_for; [apply (ok_forward _ _ _ fine) | exact Lb]. }
-  assert (ALONE : forall o, (o < length (blocks p))%nat ->
-    map2 Rminus (output_of (blocks p) vals o) (other_of (blocks p) vals o None) = output_of (blocks p) vals o).
-  { intros o Lo. unfold other_of, output_of. generalize (values vals o). induction l as [|v l IH]; simpl; [reflexivity|].
-    rewrite IH. f_equal. lra. }
-  assert (LENGTH : forall o, length (output_of (blocks p) vals o) = length (other_of (blocks p) vals o None)).
-  { intros o. unfold output_of, other_of. rewrite map_length, repeat_length. reflexivity. }
-  destruct on; [ | destruct (pl_out_g p) as [o|] eqn:EG; [|contradiction] | |contradiction]; cbn [quantity_vector].
-  - pose proof (fun X Y => quadratic_is _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ vals P B L EB MP LF X Y H) as Q.
-    destruct (Q Logic.I (LENGTH _)) as [D V1]. rewrite ALONE in V1 by assumption. auto.
-  - pose proof (fun X Y => quadratic_is _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ vals P B L EB MP LG X Y H) as Q.
-    destruct (Q Logic.I (LENGTH _)) as [D V1]. rewrite ALONE in V1 by assumption. auto.
-  - pose proof (fun X Y => quadratic_is _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ vals P B L EB MP LF X Y H) as Q.
-    exact (Q LG OF).
+  apply (quadratic_correct (region p lf) (blocks p) _ _ _ _ _ _ _ _ _ _ _ _ vals _ _ P B L EB MP) in H.
+  unfold forms_for in I. unfold row_on, other_of. unfold side_value in H.
+  destruct on; cbn [quantity_vector]; [exact H | | | contradiction].
+  - destruct (pl_out_g p) as [o|]; [exact H | contradiction].
+  - destruct (pl_out_g p) as [o|]; [exact H|]. destruct H as [D V1]. split; [exact D|].
+    replace (map2 Rminus _ _) with (plain (blocks p) vals (pl_out_f p)); [exact V1|].
+    unfold output_of, plain, scale_of. generalize (values vals (pl_out_f p)). clear.
+    induction l as [|v l IH]; simpl; [reflexivity|]. f_equal; [lra | exact IH].
 Qed.
 
 Theorem leaf_bounds o : replay p lf groups = Ok o ->
@@ -290,8 +267,6 @@ Qed.
 
 End Plan.
 
-Hypothesis quadratic_is : quadratic_holds.
-
 Theorem part_true t r : check.check_part s c ck part t = Ok r ->
   quantity_holds s (cl_quantity c) (below_of c) (class_of s (cl_quantity c) part) f g (ratio_value (cl_threshold c)).
 Proof.
@@ -300,7 +275,7 @@ Proof.
   revert W. apply (split_correct gr n_in (coordinate d part) (check_leaf c ck part groups) x gv0).
   intros cuts signs pn slot r' L C S K I.
   destruct (nth_error plans_ pn) as [p|] eqn:N.
-  - eapply (leaf_true p (nth_error_In _ _ N) cuts signs slot groups _ GR C I S K quadratic_is pn r' N). exact L.
+  - eapply (leaf_true p (nth_error_In _ _ N) cuts signs slot groups _ GR C I S K pn r' N). exact L.
   - unfold check_leaf in L. cbn [ck_plans ck] in L. rewrite N in L. discriminate.
 Qed.
 
@@ -324,9 +299,9 @@ Proof.
   apply (IH (S k) b B). lia.
 Qed.
 
-Theorem judge_correct s c p out : quadratic_holds -> judge s c p = Ok out -> claim_holds s c.
+Theorem judge_correct s c p out : judge s c p = Ok out -> claim_holds s c.
 Proof.
-  intros Q H. unfold judge in H. apply bind_ok in H. destruct H as (ck & R & H). apply bind_ok in H. destruct H as (u & N & H).
+  intros H. unfold judge in H. apply bind_ok in H. destruct H as (ck & R & H). apply bind_ok in H. destruct H as (u & N & H).
   apply need_ok in N. apply Nat.eqb_eq in N.
   unfold read_all in R. apply bind_ok in R. destruct R as (gr & GR & R). apply bind_ok in R. destruct R as (n_in & NI & R).
   apply bind_ok in R. destruct R as (u1 & OUT & R). apply need_ok in OUT. apply bind_ok in R. destruct R as (d & D & R).
@@ -344,13 +319,12 @@ Proof.
     - intros; eapply Built_affine; eauto. }
   destruct (good_exists s c gr n_in d GR NI D syms k x K X ff fg FF FG x' X') as (gv0 & G0).
   destruct (check_parts_at s c _ _ 0 out H k ltac:(rewrite N; exact K)) as (t & r & T). rewrite Nat.add_0_l in T.
-  refine (part_true s c gr n_in d plans_ GR NI _ D CQ PK syms SY k x x' K X X' ff fg FF FG gv0 G0 Q t r T).
+  refine (part_true s c gr n_in d plans_ GR NI _ D CQ PK syms SY k x x' K X X' ff fg FF FG gv0 G0 t r T).
   intros o O. rewrite O in OUT. apply Nat.eqb_eq in OUT. exact OUT.
 Qed.
 
-(** Pending: rule quadratic. A proof without its lines needs nothing else. *)
-Theorem check_correct_given_quadratic s c p bounds leaves : quadratic_holds ->
-  check s c p = Accepted bounds leaves -> claim_holds s c.
-Proof.
-  intros Q. unfold check. destruct (judge s c p) as [out | |] eqn:J; try discriminate. intros _. exact (judge_correct s c p out Q J).
-Qed.
+(** If the checker accepts, the claim holds: for all constants that inexact scales may stand for, for every x of every part,
+    every x' of the domain and every free choice, the quantity is below the threshold; networks have the weights that
+    IEEE 754 says the bytes are. *)
+Theorem check_correct s c p bounds leaves : check s c p = Accepted bounds leaves -> claim_holds s c.
+Proof. unfold check. destruct (judge s c p) as [out | |] eqn:J; try discriminate. intros _. exact (judge_correct s c p out J). Qed.
