@@ -93,7 +93,7 @@ Definition pl_blocks (p : plan) : list block := bu_blocks (pl_building p).
 Record reading := {
   rd_bu : building; rd_steps : list step;                       (* steps in reverse *)
   rd_slopes : list (nat * (nat * option nat)); rd_multipliers : list (nat * nat);
-  rd_chosen : list (nat * list Z); rd_facts : list (list fact); rd_forms : list form   (* facts: for each slot, in order *)
+  rd_chosen : list (nat * list Z); rd_facts : list (list fact); rd_forms : list form   (* facts: for each slot, in order; none yet: [] *)
 }.
 
 Fixpoint put {A} (b : nat) (a : A) (l : list (nat * A)) : list (nat * A) :=
@@ -161,7 +161,7 @@ Definition read_slots (s : store) (t slots n : nat) : result (list (list Z)) :=
 
 Definition with_facts (r : reading) (f : list fact) : reading :=
   {| rd_bu := rd_bu r; rd_steps := rd_steps r; rd_slopes := rd_slopes r; rd_multipliers := rd_multipliers r;
-     rd_chosen := rd_chosen r; rd_facts := map2 (fun l x => l ++ [x]) (rd_facts r) f; rd_forms := rd_forms r |}.
+     rd_chosen := rd_chosen r; rd_facts := match rd_facts r with [] => map (fun x => [x]) f | l => map2 (fun l x => l ++ [x]) l f end; rd_forms := rd_forms r |}.
 
 Definition read_fact (s : store) (slots : nat) (r : reading) (k : fact_name) (b t : nat) : result reading :=
   blk <- block_at (rd_bu r) b;;
@@ -196,7 +196,7 @@ Definition read_form (s : store) (rows slots : nat) (both_sides : bool) (r : rea
   let f := {| fo_row := row; fo_bits := bits; fo_factor := factor; fo_shift := shift; fo_chosen := rd_chosen r;
               fo_facts := rd_facts r; fo_factors := map (lower_half 1 n) ls |} in
   Ok {| rd_bu := rd_bu r; rd_steps := rd_steps r; rd_slopes := rd_slopes r; rd_multipliers := rd_multipliers r;
-        rd_chosen := rd_chosen r; rd_facts := repeat [] slots; rd_forms := rd_forms r ++ [f] |}.
+        rd_chosen := rd_chosen r; rd_facts := []; rd_forms := rd_forms r ++ [f] |}.
 
 (** ** Lines in order *)
 
@@ -299,6 +299,6 @@ Fixpoint read_steps (r : reading) (l : list step_words) : result plan :=
 Definition read_plan : result plan :=
   _ <- need "no-such-slot" (1 <=? slots)%nat;;
   read_steps {| rd_bu := nothing; rd_steps := []; rd_slopes := []; rd_multipliers := []; rd_chosen := [];
-                rd_facts := repeat [] slots; rd_forms := [] |} (pw_steps words).
+                rd_facts := []; rd_forms := [] |} (pw_steps words).
 
 End Reading.
