@@ -161,7 +161,8 @@ Definition read_slots (s : store) (t slots n : nat) : result (list (list Z)) :=
 
 Definition with_facts (r : reading) (f : list fact) : reading :=
   {| rd_bu := rd_bu r; rd_steps := rd_steps r; rd_slopes := rd_slopes r; rd_multipliers := rd_multipliers r;
-     rd_chosen := rd_chosen r; rd_facts := match rd_facts r with [] => map (fun x => [x]) f | l => map2 (fun l x => l ++ [x]) l f end; rd_forms := rd_forms r |}.
+     rd_chosen := rd_chosen r; rd_forms := rd_forms r;
+     rd_facts := match rd_facts r with [] => map (fun x => [x]) f | l => map2 (fun l x => l ++ [x]) l f end |}.
 
 Definition read_fact (s : store) (slots : nat) (r : reading) (k : fact_name) (b t : nat) : result reading :=
   blk <- block_at (rd_bu r) b;;
