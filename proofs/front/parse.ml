@@ -316,6 +316,9 @@ let steps =
   [ "node"; "pair-direct"; "pair-relu"; "pair-affine"; "backward"; "slopes"; "multipliers"; "coordinates"; "fact"; "product";
     "quadratic"; "conclude" ]
 
+(* Slots tell rows of hints apart. A plan with this many has no hints, and which slot a leaf names says nothing. *)
+let many_slots = 1 lsl 40
+
 let hinted = function WSlopes _ | WMultipliers _ | WFact _ | WProduct _ | WQuadratic _ -> true | _ -> false
 
 let plan c table =
@@ -326,7 +329,8 @@ let plan c table =
           let pw_blocks = bounded c "word-count" "number of blocks" blocks count in
           let pw_forward = bit_count c forward in
           let pw_constant = bit_count c constant in
-          let pw_slots = bounded c "no-such-slot" "number of slots" (1 lsl 40) slots in
+          let pw_slots = Z.to_int (Z.min slots (Z.of_int (many_slots + 1))) in
+          require c (Z.sign slots > 0) "no-such-slot" "a plan has at least one slot";
           let rec go found acc =
             let word, rest = next c steps in
             let found = if word = "node" || String.length word > 5 && String.sub word 0 5 = "pair-" then found + 1 else found in
@@ -337,22 +341,26 @@ let plan c table =
           let pw_steps = go 0 [] in
           (* So many rows are in no tensor: said here, where numbers have no end. *)
           require c (pw_slots <= tensor_entries || not (List.exists hinted pw_steps)) "hint" "not one row for each slot";
-          { pw_blocks; pw_forward; pw_constant; pw_slots; pw_steps }
+          (slots, { pw_blocks; pw_forward; pw_constant; pw_slots; pw_steps })
       | _ -> assert false)
 
-let rec tree c count level =
+(* slots: how many each plan has, whatever their size. *)
+let rec tree c slots count level =
   let under () =
     limit (level + 1) depth (place c) "depth of splits";
-    let below = tree c count (level + 1) in
-    (below, tree c count (level + 1))
+    let below = tree c slots count (level + 1) in
+    (below, tree c slots count (level + 1))
   in
   match next c [ "split"; "sign"; "sign-pair"; "leaf" ] with
   | "leaf", words -> (
       match integers c words 2 with
       | [ p; s ] ->
+          let p = natural c "no-such-plan" p in
+          require c (p < Array.length slots) "no-such-plan" "there are fewer plans";
+          require c (Z.sign s >= 0 && Z.lt s slots.(p)) "no-such-slot" "the plan has fewer slots";
           incr count;
           limit !count leaves (place c) "number of leaves";
-          Leaf (natural c "no-such-plan" p, natural c "no-such-slot" s)
+          Leaf (p, Z.to_int (Z.min s (Z.of_int many_slots)))
       | _ -> assert false)
   | "split", words -> (
       match integers c words 3 with
@@ -389,7 +397,8 @@ let proof store bundle part_count =
         go (n + 1) (plan c table :: acc)
     | _ -> List.rev acc
   in
-  let pr_plans = go 0 [] in
+  let slots, pr_plans = List.split (go 0 []) in
+  let slots = Array.of_list slots in
   let count = ref 0 in
   let rec parts k =
     if k = part_count then []
@@ -397,7 +406,7 @@ let proof store bundle part_count =
       let _, words = next c [ "part" ] in
       let found = match integers c words 1 with [ z ] -> z | _ -> assert false in
       require c (Z.equal found (Z.of_int k)) "part-order" (Printf.sprintf "expected part %d" k);
-      let t = tree c count 0 in
+      let t = tree c slots count 0 in
       t :: parts (k + 1)
   in
   let pr_parts = parts 0 in
