@@ -217,7 +217,8 @@ Proof.
     end).
   { intros k. unfold fits, node_fits; simpl. tauto. }
   destruct (node_of ct at_) as [size second | size terms bias times | size u | size u] eqn:En.
-  - injection H as <-. eexists _, _, _. split; [reflexivity|]. split; [apply G; reflexivity|]. split; [reflexivity | exact A].
+  - injection H as <-. eexists _, _, _. split; [reflexivity|]. split; [apply G; reflexivity|].
+      split; [reflexivity | exact A].
   - apply bind_ok in H. destruct H as (vs & Ev & H). apply bind_ok in H. destruct H as (bias' & Eb & H). injection H as <-.
     eexists _, _, _. split; [reflexivity|]. split; [apply G; eexists; reflexivity|]. split; [|exact A].
     apply (relation_terms_sources bu scale vs), (view_terms_sources _ _ _ B _ _ Ev).
@@ -237,7 +238,8 @@ Proof.
 Qed.
 
 (** What every pair line has checked. *)
-Lemma read_pair_ok bu u w key scale fine coarse sigma : built bu -> read_pair ct bu u w key scale = Ok (fine, coarse, sigma) ->
+Lemma read_pair_ok bu u w key scale fine coarse sigma : built bu -> read_pair ct bu u w key scale = Ok (fine, coarse,
+  sigma) ->
   fine = blk bu u /\ coarse = blk bu w /\ u <> w /\ (exists n, has_node bu u n) /\ (exists n, has_node bu w n)
   /\ scale_at bu w = scale_at bu u /\ (scale_at bu u <= scale)%Z
   /\ selection_fits key sigma (bk_size fine) (bk_size coarse).
@@ -295,7 +297,8 @@ Proof.
   destruct H as (_ & _ & _ & (nu & Nu) & (nw & Nw) & _). eauto using has_node_length.
 Qed.
 
-Lemma read_pair_direct_extends bu u w key scale bu' : built bu -> read_pair_direct ct bu u w key scale = Ok bu' -> extends bu bu'.
+Lemma read_pair_direct_extends bu u w key scale bu' : built bu -> read_pair_direct ct bu u w key scale = Ok bu' ->
+  extends bu bu'.
 Proof.
   intros B H. unfold read_pair_direct in H. apply bind_ok in H. destruct H as ([[fine coarse] sigma] & E & H).
   injection H as <-. destruct (pair_sources _ _ _ _ _ _ B E) as [Lu Lw].
@@ -331,14 +334,16 @@ Proof.
   destruct (bk_kind coarse) as [|y| | | | |] eqn:Kc; try discriminate.
   destruct (pair_of (blk bu inner)) as [[[x' y'] sigma']|] eqn:Po; [|discriminate].
   apply bind_ok in H. destruct H as (u0 & C & H). apply need_ok in C. injection H as <-.
-  rewrite !andb_true_iff in C. destruct C as [[[C1 C2] C3] C4]. apply Nat.eqb_eq in C1, C2. apply Z.eqb_eq in C4. subst x' y'.
+  rewrite !andb_true_iff in C. destruct C as [[[C1 C2] C3] C4]. apply Nat.eqb_eq in C1, C2. apply Z.eqb_eq in C4.
+    subst x' y'.
   apply option_nat_eqb_eq in C3.
   assert (Q : sigma' = sigma).
   { destruct (pair_is_pair _ _ _ B Li Po) as (u' & w' & s' & nu & nw & P & _ & _ & _ & _ & _ & _ & _ & S' & _).
     rewrite Po in P. injection P as <- <- <-. rewrite C3 in S'. eapply selection_unique; eassumption. }
   subst sigma'.
   assert (Lx : (x < length (bu_blocks bu))%nat /\ (y < length (bu_blocks bu))%nat).
-  { pose proof (earlier_from_nth _ 0 (built_earlier _ B) inner Li) as F. unfold sources, pair_of in *. fold (blk bu inner) in F.
+  { pose proof (earlier_from_nth _ 0 (built_earlier _ B) inner Li) as F. unfold sources, pair_of in *.
+    fold (blk bu inner) in F.
     destruct (bk_kind (blk bu inner)); try discriminate; injection Po as -> -> ->; cbn [forallb] in F;
       rewrite !andb_true_iff, !Nat.ltb_lt in F; lia. }
   destruct Lx as [Lx Ly].
@@ -387,7 +392,8 @@ Lemma match_all_sources bu scale sigma us ws : views_blocks bu ws ->
   reads_blocks bu ts.
 Proof.
   intros W. unfold views_blocks in W. rewrite Forall_forall in W.
-  induction matches as [|[[i j] inner] rest IH]; simpl; intros used_u used_w ts uu uw H; [injection H as <- _ _; constructor|].
+  induction matches as [|[[i j] inner] rest IH]; simpl; intros used_u used_w ts uu uw H; [injection H as <- _ _;
+    constructor|].
   apply bind_ok in H. destruct H as (a & _ & H). apply bind_ok in H. destruct H as (b & Eb & H). apply get_ok in Eb.
   apply bind_ok in H. destruct H as (u0 & _ & H). apply bind_ok in H. destruct H as (here & Eh & H).
   apply bind_ok in H. destruct H as ([[others uu'] uw'] & Eo & H). injection H as <- _ _.

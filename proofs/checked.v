@@ -98,7 +98,8 @@ Proof.
     + rewrite (equations_size _ _ _ _ _ _ _ E (IG o O)). apply outputs_ok, O.
     + intros o' O'. congruence.
     + intros N. congruence.
-  - destruct (graph_without_g _ _ _ graph_ok C) as [_ N]. split; [rewrite repeat_length; exact LF|]. split; [congruence | auto].
+  - destruct (graph_without_g _ _ _ graph_ok C) as [_ N]. split; [rewrite repeat_length; exact LF|].
+      split; [congruence | auto].
 Qed.
 
 Lemma outputs_some : (1 <= n_out)%nat.
@@ -160,10 +161,12 @@ Qed.
 Lemma out_f_value : output_of (blocks p) v0 (pl_out_f p) = f.
 Proof. destruct f_value as (F & _). rewrite F. apply (out_value _ _ (ok_out_f _ _ _ fine)). Qed.
 
-Lemma block_size node b : block_of (pl_building p) node = Ok b -> (node < length (gr_nodes gr))%nat -> bk_size (nth b (blocks p) no_block) = size_at (gr_nodes gr) node.
+Lemma block_size node b : block_of (pl_building p) node = Ok b -> (node < length (gr_nodes gr))%nat -> bk_size (nth b
+  (blocks p) no_block) = size_at (gr_nodes gr) node.
 Proof.
   intros H In_. assert (PM : plan_means (region p lf) (blocks p) v0).
-  { eapply (leaf_plan s c gr n_in d graph_ok domain_ok syms symbols_are part x part_known x_in ff fg p fine cuts signs slot ck eq_refl).
+  { eapply (leaf_plan s c gr n_in d graph_ok domain_ok syms symbols_are part x part_known x_in ff fg p fine cuts signs
+    slot ck eq_refl).
     exact v0_on_leaf. }
   destruct PM as [_ PM].
   destruct (out_at node b H) as [L N]. destruct (PM b L) as (S1 & _). rewrite <- S1. unfold v0.
@@ -216,11 +219,16 @@ Theorem leaf_bounds o : replay p lf groups = Ok o ->
   exists us, o = Some us /\ rows_below groups f g us.
 Proof.
   intros H. pose proof (built_earlier _ _ built_p) as EB.
-  destruct (replay_holds p lf V) with (v0 := v0) (row_value := row_on) (groups := groups) (o := o) as (us & -> & F); try assumption.
-  - intros vals I. eapply (leaf_plan s c gr n_in d graph_ok domain_ok syms symbols_are part x part_known x_in ff fg p fine cuts signs slot ck eq_refl). exact I.
-  - intros vals b second I K. exact (leaf_inputs s c gr n_in d graph_ok domain_ok syms symbols_are part x part_known x_in ff fg p fine cuts signs slot ck eq_refl cuts_true cuts_inside vals b second I K).
-  - intros vals b u I K L. exact (leaf_frees s c gr n_in d graph_ok inputs_ok domain_ok syms symbols_are part x part_known x_in ff fg ff_ok fg_ok p fine vals b u I K L).
-  - intros vals b i low I Is. exact (leaf_signs s c gr n_in d graph_ok domain_ok syms symbols_are part x x' part_known x_in ff fg p fine cuts signs slot ck eq_refl gv0 gv0_good signs_true signs_ok vals b i low I Is).
+  destruct (replay_holds p lf V) with (v0 := v0) (row_value := row_on) (groups := groups) (o := o) as (us & -> & F);
+    try assumption.
+  - intros vals I. eapply (leaf_plan s c gr n_in d graph_ok domain_ok syms symbols_are part x part_known x_in ff fg p
+      fine cuts signs slot ck eq_refl). exact I.
+  - intros vals b second I K. exact (leaf_inputs s c gr n_in d graph_ok domain_ok syms symbols_are part x part_known
+      x_in ff fg p fine cuts signs slot ck eq_refl cuts_true cuts_inside vals b second I K).
+  - intros vals b u I K L. exact (leaf_frees s c gr n_in d graph_ok inputs_ok domain_ok syms symbols_are part x
+      part_known x_in ff fg ff_ok fg_ok p fine vals b u I K L).
+  - intros vals b i low I Is. exact (leaf_signs s c gr n_in d graph_ok domain_ok syms symbols_are part x x' part_known
+      x_in ff fg p fine cuts signs slot ck eq_refl gv0 gv0_good signs_true signs_ok vals b i low I Is).
   - exact v0_on_leaf.
   - intros bd vals P B b blk L K Fr. eapply forward_correct; eauto.
     + apply maps_for; [apply (ok_forward _ _ _ fine) | exact L].
@@ -230,7 +238,8 @@ Proof.
     + apply maps_for; [apply (ok_forward _ _ _ fine) | exact L].
     + apply maps_for; [apply (ok_constant _ _ _ fine) | exact L].
   - intros q bd h start vals P B Q I.
-    pose proof (backward_correct (blocks p) (maps_at p q) (pl_constant p) q (pl_constant_bits p) (region p lf) bd h vals P B EB
+    pose proof (backward_correct (blocks p) (maps_at p q) (pl_constant p) q (pl_constant_bits p) (region p lf) bd h
+      vals P B EB
       (ok_bits_positive _ _ _ fine q Q) (fun b L => maps_for q _ b (ok_bits _ _ _ fine q Q) L)
       (fun b L => maps_for _ _ b (ok_constant _ _ _ fine) L)
       (proj1 (prepare_all_ok _ _ _ (ok_constant _ _ _ fine))) start I) as BC.
@@ -283,7 +292,8 @@ End Claim.
 
 (** ** The theorem *)
 
-Lemma all_ok_in {A B} (F : A -> result B) : forall l out b, all_ok F l = Ok out -> In b out -> exists a, In a l /\ F a = Ok b.
+Lemma all_ok_in {A B} (F : A -> result B) : forall l out b, all_ok F l = Ok out -> In b out -> exists a,
+  In a l /\ F a = Ok b.
 Proof.
   induction l as [|a l IH]; simpl; intros out b H I; [injection H as <-; contradiction|].
   apply bind_ok in H. destruct H as (b' & Fb & H). apply bind_ok in H. destruct H as (bs & R & H). injection H as <-.
@@ -327,4 +337,5 @@ Qed.
     every x' of the domain and every free choice, the quantity is below the threshold; networks have the weights that
     IEEE 754 says the bytes are. *)
 Theorem check_correct s c p bounds leaves : check s c p = Accepted bounds leaves -> claim_holds s c.
-Proof. unfold check. destruct (judge s c p) as [out | |] eqn:J; try discriminate. intros _. exact (judge_correct s c p out J). Qed.
+Proof. unfold check. destruct (judge s c p) as [out | |] eqn:J; try discriminate. intros _.
+  exact (judge_correct s c p out J). Qed.

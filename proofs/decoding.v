@@ -95,7 +95,8 @@ Proof.
         assert (y * pow2 h = 0) by lra. apply Rmult_integral in H. destruct H; [assumption|].
         pose proof (bpow_gt_0 radix2 h). lra.
       - injection U as U1 U2. apply is_zero_cons in C1, C2. apply IH; tauto. }
-    assert (S : forall l, is_zero_list l = true -> map (fun x => Z.shiftr x k) l = l /\ map (fun x => - Z.shiftr (- x) k)%Z l = l).
+    assert (S : forall l, is_zero_list l = true -> map (fun x => Z.shiftr x k) l = l /\ map (fun x => - Z.shiftr (- x)
+      k)%Z l = l).
     { induction l as [|a l IH]; intros H; [auto|]. apply is_zero_cons in H. destruct H as [-> H2].
       destruct (IH H2) as [I1 I2]. cbn [map]. rewrite I1, I2, Z.opp_0, Z.shiftr_0_l. auto. }
     replace (fst _) with lo by (destruct (k =? 0)%Z; simpl; [|rewrite (proj1 (S lo C1))]; reflexivity).

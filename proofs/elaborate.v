@@ -90,7 +90,8 @@ Definition make_term (bu : building) (scale : Z) (f : fixedmap) (num den : Z) (s
   {| rt_map := f; rt_num := num; rt_den := den; rt_source := source; rt_shift := scale - scale_at bu source |}.
 
 (** A term of an affine node as a plan sees it: words (they are its identity), inputs and outputs, map, scalar, source block. *)
-Record viewed := { vw_words : map_words; vw_in : nat; vw_out : nat; vw_map : fixedmap; vw_num : Z; vw_den : Z; vw_source : nat }.
+Record viewed := { vw_words : map_words; vw_in : nat; vw_out : nat; vw_map : fixedmap; vw_num : Z; vw_den : Z;
+  vw_source : nat }.
 
 Fixpoint view_terms (ct : context) (bu : building) (size : nat) (terms : list term_words) (maps : list (result fixedmap)) :
     result (list viewed) :=

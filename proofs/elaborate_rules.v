@@ -260,7 +260,8 @@ Proof.
       simpl in Hc. injection Hc as ->. unfold values, scale_at; simpl. rewrite <- L at 1.
       rewrite !app_nth2, !Nat.sub_diag by lia. reflexivity.
     + assert (Lc : (c < length (bu_blocks bu))%nat).
-      { assert (c < length (bu_nodes (add_block bu b node key)))%nat by (apply nth_error_Some; unfold has_node in Hc; congruence).
+      { assert (c < length (bu_nodes (add_block bu b node key)))%nat by (apply nth_error_Some; unfold has_node in Hc;
+        congruence).
         simpl in H. rewrite app_length, (built_nodes _ _ ok) in H. simpl in H. lia. }
       rewrite values_app, scale_at_add by lia. apply N. unfold has_node in *; simpl in Hc.
       rewrite nth_error_app1 in Hc by (rewrite (built_nodes _ _ ok); exact Lc). exact Hc.
@@ -328,7 +329,8 @@ Proof.
   { rewrite decoded_ok. apply nth_error_nth. rewrite nth_error_map, At. reflexivity. }
   rewrite De in Ev, Eb. simpl in Ev, Eb.
   destruct (view_terms_mean size terms) with (vs := vs) as [V Su]; [|exact Ev|].
-  { intros t I. destruct (G t I) as [G1 G2]. split; [exact G1|]. split; [apply (symbols_known _ _ _ _ _ _ At I) | exact G2]. }
+  { intros t I. destruct (G t I) as [G1 G2]. split; [exact G1|].
+    split; [apply (symbols_known _ _ _ _ _ _ At I) | exact G2]. }
   pose proof (bias_enclosed size bias times e Eb Bo) as Be. split; [exact V|]. split; [exact Be|].
   intros i. destruct (proj2 solved n _ At) as [Ln E]. simpl in Ln, E. destruct (Nat.lt_ge_cases i size) as [H | H].
   - rewrite E at 1. set (f := fun j => nth j (bias_value s size bias times) 0 + sum_terms s syms size gv j terms).
@@ -346,10 +348,12 @@ Lemma view_mean b n expand vs e key : has_node bu b n -> view ct bu b expand = O
   Forall (viewed_right size) vs /\ enclosed e size (key_value s key size) /\
   forall i, nth i (raw bu here b) 0 = nth i (key_value s key size) 0 + sum (map (fun v => adds v i) vs).
 Proof.
-  intros N H. destruct (node_block b n N) as (Ln & Sz & _ & _). cbv zeta. unfold view in H. rewrite (has_node_nth _ _ _ N) in H.
+  intros N H. destruct (node_block b n N) as (Ln & Sz & _ & _). cbv zeta. unfold view in H.
+    rewrite (has_node_nth _ _ _ N) in H.
   simpl in H. rewrite (raw_node b n N), Sz. destruct expand.
   - destruct (node_of ct n) as [size second | size terms bias times | size u | size u] eqn:En; try discriminate. simpl.
-    apply bind_ok in H. destruct H as (vs' & Ev & H). apply bind_ok in H. destruct H as (e' & Eb & H). injection H as <- <- <-.
+    apply bind_ok in H. destruct H as (vs' & Ev & H). apply bind_ok in H. destruct H as (e' & Eb & H).
+      injection H as <- <- <-.
     replace (key_value s (option_map _ bias) size) with (bias_value s size bias times) by (destruct bias; reflexivity).
     apply (affine_node n size terms bias times); assumption.
   - injection H as <- <- <-. simpl. set (size := node_size (node_of ct n)) in *.
@@ -443,7 +447,8 @@ Proof.
     eapply terms_mean_ext; [apply (make_term_means bu here n scale _ 0 1 _ _ Fv); [lia | exact Lv]|].
     intros i. cbv beta. destruct Found as (Ms & _ & Z). specialize (Z i). simpl in Z.
     pose proof (pow2_pos scale). assert (Sum i = 0) by (apply (Rmult_eq_reg_r (pow2 scale)); lra). lra. }
-  assert (V : value_of (pair_block (KPairAffine u w sigma {| rl_terms := all; rl_bias := bias |}) (blk bu u) scale) None gv here
+  assert (V : value_of (pair_block (KPairAffine u w sigma {| rl_terms := all;
+    rl_bias := bias |}) (blk bu u) scale) None gv here
               = map (fun v => v * pow2 scale) (map2 Rminus (raw bu here u) (gathered sigma (raw bu here w)))).
   { simpl. fold (values here u) (values here w). rewrite (pair_raw u w sigma _ S1). apply map_ext. intros a. do 2 f_equal.
     unfold scale_at. fold (blk bu u). lia. }

@@ -276,7 +276,8 @@ Proof.
   destruct (Z.leb_spec 0 scale) as [S | S].
   - eapply Rle_trans; [apply div_le; assumption|]. rewrite shiftl_IZR by assumption.
     apply Req_le. field. lra.
-  - assert (0 < Z.shiftl den (- scale))%Z by (rewrite Z.shiftl_mul_pow2 by lia; apply Z.mul_pos_pos; [|apply Z.pow_pos_nonneg]; lia).
+  - assert (0 < Z.shiftl den (- scale))%Z by (rewrite Z.shiftl_mul_pow2 by lia; apply Z.mul_pos_pos;
+      [|apply Z.pow_pos_nonneg]; lia).
     eapply Rle_trans; [apply div_le; assumption|]. rewrite shiftl_IZR by lia.
     assert (O := pow2_opp scale). assert (0 < pow2 (- scale)) by apply pow2_pos.
     apply Req_le. replace (pow2 scale) with (/ pow2 (- scale)) by (rewrite <- bpow_opp, Z.opp_involutive; reflexivity).

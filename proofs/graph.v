@@ -97,7 +97,8 @@ Definition map_shape (s : store) (n_in : nat) (m : map_words) : option (nat * na
   let floating t := Nat.ltb t (List.length s) && is_float (t_type (tensor_at s t)) in
   match m with
   | WIdentity => Some (n_in, n_in)
-  | WDense t => if floating t && Nat.leb 1 n_in && Nat.eqb (count t mod n_in) 0 then Some (n_in, count t / n_in)%nat else None
+  | WDense t => if floating t && Nat.leb 1 n_in && Nat.eqb (count t mod n_in) 0 then Some (n_in,
+    count t / n_in)%nat else None
   | WConv t g =>
       let kernel := prod_nat (cv_kernel g) in
       if floating t && geometry_ok g && Nat.eqb (count t) (cv_out g * (cv_in g / cv_groups g) * kernel)

@@ -49,7 +49,8 @@ Proof.
 Qed.
 
 (** The roles that the reader kept are those of the nodes. *)
-Lemma all_roles_snoc p : forall g known, all_roles known (g ++ [p]) = all_roles known g ++ [node_roles (all_roles known g) p].
+Lemma all_roles_snoc p : forall g known,
+  all_roles known (g ++ [p]) = all_roles known g ++ [node_roles (all_roles known g) p].
 Proof. induction g as [|n g IH]; intros known; simpl; [reflexivity | apply IH]. Qed.
 
 Lemma merge_roles s : forall nodes m m', mg_roles m = all_roles [] (mg_nodes m) -> merge s nodes m = Ok m' ->

@@ -64,7 +64,8 @@ Proof.
   intros i size terms bias times N. apply (graph_affine _ _ _ _ _ _ _ _ graph_ok N).
 Qed.
 
-Lemma symbols_known i size terms bias times t : nth_error (gr_nodes gr) i = Some (WAffine size terms bias times) -> In t terms ->
+Lemma symbols_known i size terms bias times t : nth_error (gr_nodes gr) i = Some (WAffine size terms bias times) -> In
+  t terms ->
   symbols_of s syms (tw_map t).
 Proof.
   intros N I. destruct (tw_map t) as [| | | |lo hi r] eqn:M; simpl; trivial.
@@ -168,7 +169,8 @@ Proof. apply (built_earlier _ _ built_bu). Qed.
 Lemma leaf_frees vals b u : on_leaf vals -> bk_kind (nth b (blocks p) no_block) = KFree u ->
   (b < length (blocks p))%nat ->
   (u < b)%nat /\ length (values vals b) = length (values vals u) /\
-  forall k, (k < length (values vals b))%nat -> exists vals', on_leaf vals' /\ nth k (values vals b) 0 = nth k (values vals' u) 0.
+  forall k, (k < length (values vals b))%nat -> exists vals',
+    on_leaf vals' /\ nth k (values vals b) 0 = nth k (values vals' u) 0.
 Proof.
   intros (y & gv & I & G & ->) K L.
   pose proof (kind_of_node ct bu b built_bu L) as N. rewrite blk_nth, K in N.
@@ -184,7 +186,8 @@ Proof.
   assert (S2 : length (nth v gv []) = size).
   { assert (Lv' : (v < length (gr_nodes gr))%nat) by lia. rewrite (equations_size _ _ _ _ _ _ _ E Lv'). exact Sv. }
   split; [congruence|]. intros k Hk. rewrite S1 in Hk.
-  destruct (graph_free s syms (in_domain s c) c gr x y ff fg gv n size v graph_ok G ff_ok fg_ok sizes_fit W k Hk) as (y3 & I3 & H3).
+  destruct (graph_free s syms (in_domain s c) c gr x y ff fg gv n size v graph_ok G ff_ok fg_ok sizes_fit W k Hk) as
+    (y3 & I3 & H3).
   destruct (good_exists y3 I3) as (gv3 & G3). exists (vals_of gv3). split; [exists y3, gv3; auto|].
   rewrite (node_value y3 gv3 v u G3 Hu), SC', !nth_scaled, (H3 gv3 G3). reflexivity.
 Qed.
@@ -242,14 +245,18 @@ Proof.
     destruct (lookup o (bu_at bu)) as [w|] eqn:Lw; [|discriminate].
     apply (built_at _ _ built_bu) in Lu, Lw. apply Nat.eqb_eq in SO2.
     destruct (pair_block_of_ok _ _ _ _ _ B) as (_ & LB & PO). rewrite Nat.sub_0_r in PO. simpl in LB.
-    destruct (VN _ u SO1 D Lu) as [VU LU]. assert (SO1' : (sg_entry sg < size_at (gr_nodes gr) o)%nat) by (rewrite <- SO2; exact SO1).
+    destruct (VN _ u SO1 D Lu) as [VU LU].
+      assert (SO1' : (sg_entry sg < size_at (gr_nodes gr) o)%nat) by (rewrite <- SO2; exact SO1).
     destruct (VN _ w SO1' DO Lw) as [VW LW].
     assert (LB' : (b < length (bu_blocks bu))%nat) by exact LB.
-    pose proof (PM b LB) as M. pose proof (difference.pair_means _ _ _ _ _ _ _ M PO) as PMX. destruct PMX as (Dl & DM & _). unfold difference_means in DM. destruct DM as (L1 & L2 & VD).
+    pose proof (PM b LB) as M. pose proof (difference.pair_means _ _ _ _ _ _ _ M PO) as PMX.
+      destruct PMX as (Dl & DM & _). unfold difference_means in DM. destruct DM as (L1 & L2 & VD).
     cbn [gathered] in L2, VD.
     assert (PF : pair_fits ct bu (blk bu b) (nth b (bu_keys bu) None)).
     { eapply pair_is_pair; [exact built_bu | exact LB' | exact PO]. }
-    destruct PF as (u0 & w0 & sg0 & nu & nw & PO' & _ & _ & _ & SC & _). change (pair_of (nth b (pl_blocks p) no_block) = Some (u0, w0, sg0)) in PO'. rewrite PO in PO'. injection PO' as <- <- <-.
+    destruct PF as (u0 & w0 & sg0 & nu & nw & PO' & _ & _ & _ & SC & _).
+      change (pair_of (nth b (pl_blocks p) no_block) = Some (u0, w0, sg0)) in PO'. rewrite PO in PO'.
+        injection PO' as <- <- <-.
     assert (SC' : bk_scale (blk bu w) = bk_scale (blk bu u)) by exact SC.
     split; [rewrite <- L1, LU; exact SO1|].
     assert (NTH : nth (sg_entry sg) (values (vals_of gv) b) 0
@@ -264,7 +271,8 @@ Proof.
        [apply Rmult_lt_0_compat; apply bpow_gt_0|].
     destruct (sg_low sg); [apply S1 | apply S2]; exact signs_true.
   - apply (built_at _ _ built_bu) in B. destruct (VN _ b SO1 D B) as [VU LU]. split; [rewrite LU; exact SO1|].
-    rewrite VU. destruct (SCALED (nth (sg_entry sg) (nth (sg_node sg) gv0 []) 0) (pow2 (bk_scale (blk bu b))) (bpow_gt_0 _ _)) as [S1 S2].
+    rewrite VU. destruct (SCALED (nth (sg_entry sg) (nth (sg_node sg) gv0 []) 0) (pow2 (bk_scale (blk bu b)))
+      (bpow_gt_0 _ _)) as [S1 S2].
     rewrite Rminus_0_r in signs_true. destruct (sg_low sg); [apply S1 | apply S2]; exact signs_true.
 Qed.
 

@@ -62,7 +62,8 @@ Definition fold_rows {A} (zero : A) (add : A -> A -> A) (count n_in n : nat) (si
   flat_map (fun row => fold_into add sigma row 0 [] (repeat zero n)) (chunk count n_in w).
 
 (** The same for channels of [k] weights each. *)
-Definition fold_channels {A} (zero : A) (add : A -> A -> A) (count n_in k n : nat) (channels : list Z) (w : list A) : list A :=
+Definition fold_channels {A} (zero : A) (add : A -> A -> A) (count n_in k n : nat) (channels : list Z) (w : list A) :
+  list A :=
   flat_map (fun row => concat (fold_into (map2 add) channels (chunk n_in k row) 0 [] (repeat (repeat zero k) n)))
            (chunk count (n_in * k) w).
 
@@ -432,7 +433,8 @@ Proof.
   - destruct (weights_are _ _) eqn:E; [|discriminate]. injection G as <-.
     pose proof (weights_length _ _ _ E W) as L.
     exists (instance (PDense (length index) n_in) (pick_rows 0 n_out n_in index m)). split.
-    + apply (with_weights_means _ _ _ _ (pick_rows 0 n_out n_in index)); [assumption|]. intros; apply pick_rows_rel; assumption.
+    + apply (with_weights_means _ _ _ _ (pick_rows 0 n_out n_in index)); [assumption|].
+        intros; apply pick_rows_rel; assumption.
     + intros v. simpl. rewrite pick_rows_chunk by assumption. rewrite !map_map. unfold gather. apply map_ext. intros i.
       replace 0 with (rdot (Dense (repeat 0 n_in)) v) at 2 by apply dotR_zeros.
       rewrite (nthz_map (fun x => rdot (Dense x) v)). reflexivity.
@@ -628,7 +630,8 @@ Proof.
       destruct (Z.ltb_spec (c * Z.of_nat p + Z.of_nat k) 0); [lia|]. f_equal. lia. }
   rewrite E, (nth_pieces f (-1)%Z p).
   - unfold f. destruct (_ <? 0)%Z; [apply nth_repeat|].
-    rewrite (nth_indep _ 0 (nth (Z.to_nat (nth i channels (-1)%Z) * p + 0) y 0)) by (rewrite map_length, seq_length; assumption).
+    rewrite (nth_indep _ 0 (nth (Z.to_nat (nth i channels (-1)%Z) * p + 0) y 0)) by (rewrite map_length, seq_length;
+      assumption).
     rewrite (map_nth (fun j => nth (Z.to_nat (nth i channels (-1)%Z) * p + j) y 0)), seq_nth by assumption. reflexivity.
   - assumption.
   - intros c. unfold f. destruct (c <? 0)%Z; [apply repeat_length | rewrite map_length; apply seq_length].
@@ -652,7 +655,8 @@ Proof. intros E. induction l as [|x l IH]; intros k; simpl; [reflexivity|]. rewr
 
 Lemma fold_channels_correct g g' n k channels row y o :
   cv_groups g = 1%nat -> g' = with_channels g n (cv_out g) -> k = prod_nat (cv_kernel g) ->
-  (0 < prod_nat (cv_spatial g))%nat -> length channels = cv_in g -> length row = (cv_in g * k)%nat -> all_below n channels = true ->
+  (0 < prod_nat (cv_spatial g))%nat -> length channels = cv_in g -> length row = (cv_in g * k)%nat -> all_below n
+    channels = true ->
   let out := concat (fold_into (map2 Rplus) channels (chunk (cv_in g) k row) 0 [] (repeat (repeat 0 k) n)) in
   sdot (joined (conv_inputs g' 0 o) out) y
   = sdot (joined (conv_inputs g 0 o) row) (gather (spread (prod_nat (cv_spatial g)) channels) y)
@@ -673,7 +677,8 @@ Proof.
   - simpl in H1, H2, H3. set (blocks := fold_into _ _ _ _ _ _) in *. intros out.
     assert (C : length out = (n * k)%nat /\ chunk n k out = blocks).
     { rewrite <- H3. split; [|apply chunk_concat, Forall_forall, H2].
-      unfold out. clear - H2. induction H2 as [|b bs B H2 IH]; simpl; [reflexivity|]. rewrite app_length, IH, B. reflexivity. }
+      unfold out. clear - H2. induction H2 as [|b bs B H2 IH]; simpl; [reflexivity|]. rewrite app_length, IH, B.
+        reflexivity. }
     destruct C as [C1 C2]. split; [|assumption].
     rewrite (conv_inputs_one _ o G), (conv_inputs_one (with_channels g n (cv_out g)) o eq_refl).
     change (kernel_at (with_channels g n (cv_out g)) o) with (kernel_at g o). cbn [with_channels cv_in].
@@ -739,7 +744,8 @@ Proof.
     apply within_sides in W as [L U]. apply within_sides. apply andb_prop in C as [C1 C2]. clear - L U C1 C2.
     revert hi C2 U. induction L as [|l x lo m B L IH]; intros hi C2 U; inversion U as [|u ? hi' ? B' U']; subst;
       [split; constructor|].
-    cbn [is_zero_list forallb] in C1, C2. apply andb_prop in C1 as [Z1 C1], C2 as [Z2 C2]. apply Z.eqb_eq in Z1, Z2. subst l u.
+    cbn [is_zero_list forallb] in C1, C2. apply andb_prop in C1 as [Z1 C1], C2 as [Z2 C2]. apply Z.eqb_eq in Z1, Z2.
+      subst l u.
     destruct (IH C1 hi' C2 U') as [IH1 IH2]. unfold low_ok, high_ok in *.
     assert (X : x = 0).
     { apply Rmult_eq_reg_r with (pow2 h); [lra | apply Rgt_not_eq, pow2_pos]. }
@@ -759,7 +765,8 @@ Proof.
 Qed.
 
 Lemma common_bits_ok lo1 hi1 h1 lo2 hi2 h2 : let h := common_bits lo1 hi1 h1 lo2 hi2 h2 in
-  ((h <= h1)%Z \/ is_zero_list lo1 && is_zero_list hi1 = true) /\ ((h <= h2)%Z \/ is_zero_list lo2 && is_zero_list hi2 = true).
+  ((h <= h1)%Z \/ is_zero_list lo1 && is_zero_list hi1 = true) /\ ((h <= h2)%Z \/ is_zero_list lo2 && is_zero_list hi2
+    = true).
 Proof.
   unfold common_bits. destruct (is_zero_list lo1 && is_zero_list hi1)%bool, (is_zero_list lo2 && is_zero_list hi2)%bool;
     split; auto; left; lia.
@@ -809,7 +816,8 @@ Proof.
   - rewrite !map_map. apply T. intros [l | l]; simpl.
     + revert y. induction l as [|[a b] l IH]; intros [|x y]; simpl; try lra. rewrite IH. unfold less; simpl. lra.
     + induction l as [|[j [a b]] l IH]; simpl; [lra|]. rewrite IH. unfold less; simpl. lra.
-  - revert y. induction l as [|[a b] l IH]; intros [|x y]; simpl; try reflexivity. rewrite IH. f_equal. unfold less; simpl. lra.
+  - revert y. induction l as [|[a b] l IH]; intros [|x y]; simpl; try reflexivity. rewrite IH. f_equal.
+      unfold less; simpl. lra.
 Qed.
 
 Theorem minus_map_correct a b A B f : fm_means a A -> fm_means b B -> minus_map a b = Some f ->

@@ -407,7 +407,8 @@ Proof.
       apply dot_pull_ones; assumption.
   - clear OK. assert (T : dot (map2 (fun x y => (x + w * negpart y)%Z) (map2 Z.mul c l) c) v
       <= pow2 b * dot c (map2 Rmult m v)).
-    { revert c v P. induction H as [|W y l m [H1 H2] H IH]; intros [|k c] [|x v] P; rewrite ?dot_nil_r; try (unfold dot; simpl; lra).
+    { revert c v P. induction H as [|W y l m [H1 H2] H IH]; intros [|k c] [|x v] P; rewrite ?dot_nil_r;
+      try (unfold dot; simpl; lra).
       inversion P; subst. simpl map2. rewrite !dot_cons, plus_IZR, !mult_IZR. specialize (IH c v H5).
       rewrite plus_IZR in H2. change (negpart k) with (Z.min k 0). destruct (Z.min_spec k 0) as [[L ->] | [L ->]].
       - apply IZR_lt in L. assert (IZR k * (IZR W + IZR w) * x <= IZR k * (y * pow2 b) * x).
@@ -439,7 +440,8 @@ Proof.
       destruct (IH (S j) O) as [IH1 IH2]. rewrite skipn_more by assumption.
       pose proof (Forall2_skipn Q j v z V) as F.
       destruct (skipn_nth j z) as [[Ez E0] | Ez].
-      - rewrite Ez in F. inversion F as [E1 |]. symmetry in E1. rewrite E0, IH2 by (apply skipn_nil_more, E1). split; intros; lra.
+      - rewrite Ez in F. inversion F as [E1 |]. symmetry in E1. rewrite E0, IH2 by (apply skipn_nil_more, E1).
+          split; intros; lra.
       - rewrite Ez in F. inversion F as [|x t v' z' Hx Hv E1 E2]. subst t z'. symmetry in E1.
         assert (E3 : v' = skipn (S j) v).
         { clear - E1. revert v E1. induction j as [|j IHj]; intros [|a v] E1; simpl in *; try discriminate; [congruence|].
@@ -517,7 +519,8 @@ Proof.
     pose proof (negpart_nonpos W). assert (0 <= IZR (pospart (W + im_width im))) by (apply IZR_le; unfold pospart; lia).
     replace (m * y * pow2 b) with (m * pow2 b * y) by ring. split.
     + apply Rle_trans with (IZR (negpart W) * y); [apply Rmult_le_compat_neg_l; lra | apply Rmult_le_compat_r; lra].
-    + apply Rle_trans with (IZR (pospart (W + im_width im)) * y); [apply Rmult_le_compat_r; lra | apply Rmult_le_compat_l; lra].
+    + apply Rle_trans with (IZR (pospart (W + im_width im)) * y); [apply Rmult_le_compat_r;
+        lra | apply Rmult_le_compat_l; lra].
   - clear - V. remember (map (fun _ => 0%Z) r) as o eqn:E. revert E.
     generalize r at 1 as t. induction V as [|l h x lo hi v B V IH]; intros t E; [constructor|].
     destruct t; [discriminate|]. injection E as -> E. constructor; eauto.

@@ -182,7 +182,8 @@ Fixpoint pull_rows (c : list Z) (rs : list (row Z)) : list Z :=
 Definition ones_of (r : row Z) : row Z :=
   match r with Dense l => Dense (map (fun _ => 1) l) | Sparse l => Sparse (map (fun p => (fst p, 1)) l) end.
 
-Definition all_dense (rs : list (row Z)) : bool := forallb (fun r => match r with Dense _ => true | Sparse _ => false end) rs.
+Definition all_dense (rs : list (row Z)) : bool := forallb (fun r => match r with Dense _ => true | Sparse _ => false
+  end) rs.
 
 (** sum_i min(c_i, 0) on every input that row i has; dense rows share one sum. *)
 Definition pull_ones (n : nat) (c : list Z) (rs : list (row Z)) : list Z :=

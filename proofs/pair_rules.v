@@ -95,7 +95,8 @@ Qed.
 Lemma within_gathered sigma lo hi v : within lo hi v ->
   within (gather_z sigma lo) (gather_z sigma hi) (gathered sigma v).
 Proof.
-  intros W. destruct sigma as [l|]; [|exact W]. simpl. unfold gather. induction l as [|i l IH]; simpl; constructor; [|exact IH].
+  intros W. destruct sigma as [l|]; [|exact W]. simpl. unfold gather.
+    induction l as [|i l IH]; simpl; constructor; [|exact IH].
   unfold nthz. destruct (i <? 0)%Z; [lra|]. pose proof (within_length _ _ _ W) as [L1 L2].
   destruct (Nat.lt_ge_cases (Z.to_nat i) (length v)) as [H | H].
   - apply within_nth; assumption.
@@ -303,7 +304,8 @@ Proof.
       + rewrite <- LA. destruct (view_map a); simpl; rewrite ?map_length, ?map_rules.map2_length; congruence.
       + intros i. cbv beta. rewrite Ex at 1. rewrite apply_add by exact Lr. unfold factor. lra.
     - apply bind_ok in P. destruct P as (u0 & E & P). apply need_ok in E. apply Nat.eqb_eq in E. injection P as <- <-.
-      subst x y. rewrite E. simpl. split; [reflexivity|]. eapply terms_mean_ext; [apply terms_mean_nil | intros; simpl; lra]. }
+      subst x y. rewrite E. simpl. split; [reflexivity|].
+        eapply terms_mean_ext; [apply terms_mean_nil | intros; simpl; lra]. }
   destruct Here as [Lx Here]. clear P.
   apply bind_ok in H. destruct H as (left & D & H). apply get_ok in D.
   pose proof (difference_map_correct _ _ _ _ _ _ _ _ _ FA FB (same_map_eq a b) D) as C. clear D.
@@ -319,7 +321,8 @@ Proof.
     intros i. cbv beta. fold y. rewrite EM, nth_minus.
     + unfold adds, adds_behind. fold x y. rewrite <- EF. fold (factor a). lra.
     + subst y. unfold raw. rewrite gathered_scale, !decoding.apply_scale, gathered_scale, !map_length. congruence.
-  - eapply terms_mean_ext; [exact Here|]. intros i. cbv beta. rewrite C. unfold adds, adds_behind. fold x y. rewrite <- EF. lra.
+  - eapply terms_mean_ext; [exact Here|]. intros i. cbv beta. rewrite C. unfold adds, adds_behind. fold x y.
+      rewrite <- EF. lra.
 Qed.
 
 (** ** All matches: used and unused terms *)

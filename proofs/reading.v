@@ -54,7 +54,8 @@ Definition read_hints s blocks slots rows slopes mults : result hint_tables :=
   Ok {| ht_slopes := a; ht_multipliers := b |}.
 
 (** The rows of one slot. *)
-Record slot_rows := { sr_slopes : list (nat * (list (list Z) * list (list Z))); sr_multipliers : list (nat * list (list Z)) }.
+Record slot_rows := { sr_slopes : list (nat * (list (list Z) * list (list Z)));
+  sr_multipliers : list (nat * list (list Z)) }.
 
 Definition rows_of_slot (h : hint_tables) (slot : nat) : slot_rows :=
   let at_ (t : table) := nth slot t [] in

@@ -29,7 +29,8 @@ Proof.
   - destruct (known_bits q l) as [m|] eqn:E.
     + destruct (IH l l' H K) as [A B]. split; [exact A|].
       assert (Q : In q (map fst l)).
-      { clear - E. induction l as [|[k p] t I]; simpl in *; [discriminate|]. destruct (Z.eqb_spec k q); [auto | right; auto]. }
+      { clear - E. induction l as [|[k p] t I]; simpl in *; [discriminate|].
+        destruct (Z.eqb_spec k q); [auto | right; auto]. }
       intros q' [[<- | I] | I]; apply B; auto.
     + apply bind_ok in H. destruct H as (p & P & H).
       destruct (IH ((q, p) :: l) l' H) as [A B].
@@ -69,9 +70,12 @@ Proof.
   unfold read_node. intros H. apply bind_ok in H. destruct H as (at_ & _ & H). apply bind_ok in H. destruct H as (u & _ & H).
   destruct (node_of ct at_) as [size second | size terms bias times | size v | size v].
   - injection H as <-. unfold grows; eauto.
-  - apply bind_ok in H. destruct H as (vs & _ & H). apply bind_ok in H. destruct H as (b & _ & H). injection H as <-. unfold grows; eauto.
-  - apply bind_ok in H. destruct H as (vs & _ & H). apply bind_ok in H. destruct H as (b & _ & H). injection H as <-. unfold grows; eauto.
-  - apply bind_ok in H. destruct H as (vs & _ & H). apply bind_ok in H. destruct H as (b & _ & H). injection H as <-. unfold grows; eauto.
+  - apply bind_ok in H. destruct H as (vs & _ & H). apply bind_ok in H. destruct H as (b & _ & H). injection H as <-.
+      unfold grows; eauto.
+  - apply bind_ok in H. destruct H as (vs & _ & H). apply bind_ok in H. destruct H as (b & _ & H). injection H as <-.
+      unfold grows; eauto.
+  - apply bind_ok in H. destruct H as (vs & _ & H). apply bind_ok in H. destruct H as (b & _ & H). injection H as <-.
+      unfold grows; eauto.
 Qed.
 
 Lemma direct_grows bu u w sg scale bu' : read_pair_direct ct bu u w sg scale = Ok bu' -> grows bu bu'.
@@ -113,10 +117,12 @@ Fixpoint steps_fit (blocks : list block) (n : nat) (steps : list step) : Prop :=
   match steps with
   | [] => n = 0%nat
   | SBlock _ :: rest => match n with O => False | S m => steps_fit blocks m rest end
-  | SBackward b c q rs _ :: rest => (b < n)%nat /\ (0 <= c)%Z /\ (0 <= q)%Z /\ rows_fit blocks b rs /\ steps_fit blocks n rest
+  | SBackward b c q rs _ :: rest => (b < n)%nat /\ (0 <= c)%Z /\ (0 <= q)%Z /\ rows_fit blocks b rs /\ steps_fit blocks
+    n rest
   end.
 
-Lemma steps_fit_more blocks blocks' : (forall b, (b < List.length blocks)%nat -> nth b blocks' no_block = nth b blocks no_block) ->
+Lemma steps_fit_more blocks blocks' : (forall b,
+  (b < List.length blocks)%nat -> nth b blocks' no_block = nth b blocks no_block) ->
   forall steps n, (n <= List.length blocks)%nat -> steps_fit blocks n steps -> steps_fit blocks' n steps.
 Proof.
   intros E. induction steps as [|[b | b c q rs h] steps IH]; simpl; intros n L H; [exact H | |].
@@ -141,7 +147,8 @@ Proof.
   - injection H as <-. apply Forall_forall. intros i I. apply in_seq in I. lia.
   - injection H as <-. exact I.
   - apply bind_ok in H. destruct H as (z & Z0 & H). apply bind_ok in H. destruct H as (u & N & H). injection H as <-.
-    unfold indices_at in Z0. apply bind_ok in Z0. destruct Z0 as (z' & _ & Z0). apply bind_ok in Z0. destruct Z0 as (u' & R & Z0).
+    unfold indices_at in Z0. apply bind_ok in Z0. destruct Z0 as (z' & _ & Z0). apply bind_ok in Z0.
+      destruct Z0 as (u' & R & Z0).
     injection Z0 as ->. apply need_ok in R. apply need_ok in N. apply andb_true_iff in N. destruct N as [N _].
     rewrite forallb_forall in R, N. apply Forall_forall. intros i I. apply in_map_iff in I. destruct I as (x & <- & I).
     specialize (R x I). specialize (N x I). apply andb_true_iff in R. destruct R as [_ R].
@@ -195,7 +202,8 @@ Proof.
     simpl. split; [lia | exact M].
   - destruct F as (B & C & Q0 & R & F). simpl. rewrite <- app_assoc. apply (IH n); [exact F | exact L | |].
     + intros q' I. apply Q. simpl. auto.
-    + simpl. split; [exact B|]. split; [exact L|]. split; [exact C|]. split; [apply Q; simpl; auto|]. split; [exact R | exact M].
+    + simpl. split; [exact B|]. split; [exact L|]. split; [exact C|]. split; [apply Q; simpl; auto|].
+        split; [exact R | exact M].
 Qed.
 
 Record plan_ok (p : plan) : Prop := {
@@ -231,8 +239,10 @@ Proof.
   { intros q' I. apply P2. left. simpl. destruct I; auto. }
   constructor; cbn -[steps_ok prepare_all block_of]; auto.
   - match goal with |- steps_ok ?pp _ _ => set (pl := pp) end.
-    rewrite <- (app_nil_r (rev (rd_steps r))). apply (steps_ok_rev pl _ (List.length (bu_blocks (rd_bu r)))); [exact S | apply Nat.le_refl | | reflexivity].
-    intros q' I. apply QQ. right. rewrite in_flat_map in I |- *. destruct I as (s & I1 & I2). exists s. split; [apply in_rev in I1; exact I1 | exact I2].
+    rewrite <- (app_nil_r (rev (rd_steps r))).
+      apply (steps_ok_rev pl _ (List.length (bu_blocks (rd_bu r)))); [exact S | apply Nat.le_refl | | reflexivity].
+    intros q' I. apply QQ. right. rewrite in_flat_map in I |- *. destruct I as (s & I1 & I2). exists s.
+      split; [apply in_rev in I1; exact I1 | exact I2].
   - intros q' I. unfold maps_at; cbn [pl_by_bits]. destruct (known_bits_in _ _ I) as (m & E). rewrite E. apply P1. exact E.
   - intros q' I. apply in_map_iff in I. destruct I as (pp & <- & I). apply Z.leb_le, BP, I.
   - destruct (gr_out_g (ct_graph ct)) as [o|]; [|injection G as <-; reflexivity].

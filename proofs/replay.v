@@ -43,8 +43,10 @@ Definition assume (b : nat) (bd : bounds) : option bounds :=
   match mine with
   | [] => Some bd
   | _ =>
-      let low := fold_left (fun l (s : nat * nat * bool) => if snd s then l else update (snd (fst s)) pospart 0 l) mine (lows bd b) in
-      let high := fold_left (fun l (s : nat * nat * bool) => if snd s then update (snd (fst s)) negpart 0 l else l) mine (highs bd b) in
+      let low := fold_left (fun l (s : nat * nat * bool) => if snd s then l else update (snd (fst s)) pospart 0 l) mine
+        (lows bd b) in
+      let high := fold_left (fun l (s : nat * nat * bool) => if snd s then update (snd (fst s)) negpart 0 l else l)
+        mine (highs bd b) in
       match set_bounds bd b low high with
       | None => None
       | Some bd' => tighten blocks b bd'
@@ -164,7 +166,8 @@ Definition forms_for (on : side) : list form :=
   match on, pl_out_g p with OnBoth, _ | OnG, None => [] | _, _ => pl_forms p end.
 
 (** Upper bounds of the rows of the quantity, in order. [Ok None]: nothing is in the leaf. *)
-Fixpoint bound_rows (bd : bounds) (consts : list (list Z * list Z)) (maps : prepared) (h : slot_rows) (j : nat) (on : side) (unit : Q)
+Fixpoint bound_rows (bd : bounds) (consts : list (list Z * list Z)) (maps : prepared) (h : slot_rows) (j : nat) (on :
+  side) (unit : Q)
     (rows : list (list Z)) : result (option (list Q)) :=
   match rows with
   | [] => Ok (Some [])

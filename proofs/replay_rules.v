@@ -59,7 +59,8 @@ Lemma set_holds bd b lo hi vals : bounds_hold bd vals -> (b < List.length (bd_lo
   exists bd', set_bounds bd b lo hi = Some bd' /\ bounds_hold bd' vals /\ List.length (bd_lo bd') = List.length (bd_lo bd).
 Proof.
   intros (L & M & H) N W. unfold set_bounds. rewrite (crossed_within _ _ _ W). eexists; split; [reflexivity|].
-  unfold bounds_hold, lows, highs; simpl. rewrite !update_length by lia. split; [|reflexivity]. split; [assumption|]. split; [assumption|].
+  unfold bounds_hold, lows, highs; simpl. rewrite !update_length by lia. split; [|reflexivity]. split; [assumption|].
+    split; [assumption|].
   intros i Hi. destruct (Nat.eq_dec b i) as [<- | D].
   - rewrite !nth_update_same. exact W.
   - rewrite !nth_update_other by assumption. apply H. assumption.
@@ -78,7 +79,8 @@ Hypothesis inputs_hold : forall vals b second, V vals -> bk_kind (nth b (blocks 
 Hypothesis frees_hold : forall vals b s, V vals -> bk_kind (nth b (blocks p) no_block) = KFree s ->
   (b < List.length (blocks p))%nat ->
   (s < b)%nat /\ List.length (values vals b) = List.length (values vals s) /\
-  forall k, (k < List.length (values vals b))%nat -> exists vals', V vals' /\ nth k (values vals b) 0 = nth k (values vals' s) 0.
+  forall k, (k < List.length (values vals b))%nat -> exists vals',
+    V vals' /\ nth k (values vals b) 0 = nth k (values vals' s) 0.
 Hypothesis signs_hold : forall vals b i low, V vals -> In (b, i, low) (lf_signs lf) ->
   (i < List.length (values vals b))%nat /\ if low : bool then nth i (values vals b) 0 <= 0 else 0 <= nth i (values vals b) 0.
 Hypothesis earlier_blocks : earlier (blocks p) = true.
@@ -125,7 +127,8 @@ Definition mine (b : nat) : list (nat * nat * bool) := filter (fun s => Nat.eqb 
 
 Lemma mine_in b s : In s (mine b) -> In (b, snd (fst s), snd s) (lf_signs lf).
 Proof.
-  unfold mine. rewrite filter_In. intros [I E]. apply Nat.eqb_eq in E. destruct s as [[b' i] low]; simpl in *. subst. exact I.
+  unfold mine. rewrite filter_In. intros [I E]. apply Nat.eqb_eq in E. destruct s as [[b' i] low]; simpl in *. subst.
+    exact I.
 Qed.
 
 Lemma tighten_sound b bd vals : plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
@@ -143,8 +146,10 @@ Proof.
   rewrite <- E. clear E m ms.
   assert (W : within (lows bd b) (highs bd b) (values vals b)) by (apply B; assumption).
   destruct (set_holds bd b
-     (fold_left (fun l (s : nat * nat * bool) => if snd s then l else update (snd (fst s)) pospart 0%Z l) (mine b) (lows bd b))
-     (fold_left (fun l (s : nat * nat * bool) => if snd s then update (snd (fst s)) negpart 0%Z l else l) (mine b) (highs bd b))
+     (fold_left (fun l (s : nat * nat * bool) => if snd s then l else update (snd (fst s)) pospart 0%Z l) (mine b)
+       (lows bd b))
+     (fold_left (fun l (s : nat * nat * bool) => if snd s then update (snd (fst s)) negpart 0%Z l else l) (mine b)
+       (highs bd b))
      vals B L) as (bd' & -> & B' & L').
   - apply signs_fold_lo; [apply signs_fold_hi; [exact W|] |]; intros s I S; apply mine_in in I;
       pose proof (signs_hold vals _ _ _ Hv I) as H; rewrite S in H; exact H.
@@ -156,7 +161,8 @@ Hypothesis forward_sound : forall bd vals, plan_means (region p lf) (blocks p) v
   (b < List.length (blocks p))%nat ->
   match bk_kind blk with KRelu _ | KFree _ | KAffine _ => True | _ => False end ->
   (forall s, bk_kind blk = KFree s -> within (lows bd s) (highs bd s) (values vals b)) ->
-  let lh := forward.enclose (pl_forward_bits p) (pl_constant_bits p) blk (nth b (pl_forward p) []) (nth b (pl_constant p) []) bd in
+  let lh := forward.enclose (pl_forward_bits p) (pl_constant_bits p) blk (nth b (pl_forward p) []) (nth b (pl_constant
+    p) []) bd in
   within (fst lh) (snd lh) (values vals b).
 
 Hypothesis image_sound : forall bd vals, plan_means (region p lf) (blocks p) vals -> bounds_hold bd vals ->
@@ -299,15 +305,18 @@ Proof.
       - unfold rows_inside in R. destruct (plan_holds vals Hv) as [LV PV].
         destruct (PV b ltac:(lia)) as [LL _]. rewrite LL. exact R.
       - apply open_inside; [apply plan_holds; assumption | apply B; assumption | exact L]. }
-    destruct (row_bounds_holds q c bd (rows_of_slot h (lf_slot lf)) b true vals (plan_holds vals Hv) (B vals Hv) Q C L entries 0) as (ups & -> & U1 & U2).
-    destruct (row_bounds_holds q c bd (rows_of_slot h (lf_slot lf)) b false vals (plan_holds vals Hv) (B vals Hv) Q C L entries n) as (downs & -> & D1 & D2).
+    destruct (row_bounds_holds q c bd (rows_of_slot h (lf_slot lf)) b true vals (plan_holds vals Hv) (B vals Hv) Q C L
+      entries 0) as (ups & -> & U1 & U2).
+    destruct (row_bounds_holds q c bd (rows_of_slot h (lf_slot lf)) b false vals (plan_holds vals Hv) (B vals Hv) Q C L
+      entries n) as (downs & -> & D1 & D2).
     assert (W : within (lows bd b) (highs bd b) (values vals b)) by (apply (B vals Hv); exact L).
     apply set_holds; [apply B; assumption | exact L |].
     apply lift_holds; [apply cut_down_holds; [exact W | exact D1 | rewrite D2; exact I] | | rewrite U2; exact I].
     eapply Forall_impl; [|exact U1]. intros f H. simpl in H. lra. }
   match goal with F : on_V _ ?o |- context [match ?o' with None => _ | Some _ => _ end] => change o' with o end.
   destruct F as (bd' & -> & L' & B'). destruct (is_pair p b).
-  - apply on_V_each. intros vals Hv. rewrite <- L'. apply tighten_sound; [apply plan_holds; assumption | apply B'; assumption | lia].
+  - apply on_V_each. intros vals Hv. rewrite <- L'.
+      apply tighten_sound; [apply plan_holds; assumption | apply B'; assumption | lia].
   - exists bd'. auto.
 Qed.
 
@@ -323,7 +332,8 @@ Fixpoint steps_ok (n : nat) (steps : list step) : Prop :=
       /\ steps_ok n rest
   end.
 
-Theorem run_holds steps : forall bd, steps_ok (List.length (bd_lo bd)) steps -> (forall vals, V vals -> bounds_hold bd vals) ->
+Theorem run_holds steps : forall bd, steps_ok (List.length (bd_lo bd)) steps -> (forall vals,
+  V vals -> bounds_hold bd vals) ->
   on_V (List.length (blocks p)) (run p lf steps bd).
 Proof.
   induction steps as [|[b | b c q rows h] steps IH]; intros bd S B; simpl in *.
@@ -402,13 +412,15 @@ Proof.
     destruct (lower_sound (pl_q p) bd (hints_of h j) cs vals P B q_known) as (k & K & Kle).
     { rewrite L. exact I. }
     rewrite K in H.
-    destruct (by_forms p lf bd j on row unit (forms_for p on) (div_unit k unit (pl_c p + scale))) as [u|] eqn:F; [|discriminate].
+    destruct (by_forms p lf bd j on row unit (forms_for p on) (div_unit k unit (pl_c p + scale))) as [u|] eqn:F;
+      [|discriminate].
     apply bind_ok in H. destruct H as (others & O & H). injection H as <-.
     destruct (IH (S j) others O) as (us & -> & Us). exists (u :: us). split; [reflexivity|]. constructor; [|exact Us].
     eapply by_forms_holds; try eassumption; [auto|]. unfold row_holds. rewrite div_unit_value by assumption.
     rewrite V1 in Kle. pose proof (pow2_pos (pl_c p + scale)).
     apply (Rmult_le_reg_r (Q2R unit * pow2 (pl_c p + scale))); [apply Rmult_lt_0_compat; assumption|].
-    replace (- IZR k / (Q2R unit * pow2 (pl_c p + scale)) * (Q2R unit * pow2 (pl_c p + scale))) with (- IZR k) by (field; lra).
+    replace (- IZR k / (Q2R unit * pow2 (pl_c p + scale)) * (Q2R unit * pow2 (pl_c p + scale))) with (- IZR k) by
+      (field; lra).
     replace (row_value on row vals / Q2R unit * (Q2R unit * pow2 (pl_c p + scale)))
       with (row_value on row vals * pow2 (pl_c p + scale)) by (field; lra).
     lra.

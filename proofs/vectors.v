@@ -232,7 +232,8 @@ Proof.
     replace (pow2 (- - t)) with (/ pow2 (- t)) by (rewrite <- bpow_opp; reflexivity).
     apply (Rmult_le_reg_r (pow2 (- t))); [apply pow2_pos|].
     rewrite Rmult_assoc, Rinv_l, Rmult_1_r by (apply Rgt_not_eq, pow2_pos).
-    rewrite <- pow2_IZR, <- mult_IZR by lia. apply IZR_le. rewrite Z.mul_comm. apply Z.mul_div_le. apply Z.pow_pos_nonneg; lia.
+    rewrite <- pow2_IZR, <- mult_IZR by lia. apply IZR_le. rewrite Z.mul_comm. apply Z.mul_div_le.
+      apply Z.pow_pos_nonneg; lia.
 Qed.
 
 Lemma shift_up_ge x t : IZR x * pow2 t <= IZR (shift_up x t).

@@ -189,13 +189,16 @@ Proof.
 Qed.
 
 Lemma dot_sum c (f g : nat -> R) l : dot c (map (fun i => f i + g i) l) = dot c (map f l) + dot c (map g l).
-Proof. revert c; induction l as [|i l IH]; intros [|a c]; simpl; rewrite ?dot_nil_r; unfold dot in *; simpl; try lra. rewrite IH. lra. Qed.
+Proof. revert c; induction l as [|i l IH]; intros [|a c]; simpl; rewrite ?dot_nil_r; unfold dot in *; simpl; try lra.
+  rewrite IH. lra. Qed.
 
 Lemma dot_times c k (f : nat -> R) l : dot c (map (fun i => k * f i) l) = k * dot c (map f l).
-Proof. revert c; induction l as [|i l IH]; intros [|a c]; simpl; rewrite ?dot_nil_r; unfold dot in *; simpl; try lra. rewrite IH. lra. Qed.
+Proof. revert c; induction l as [|i l IH]; intros [|a c]; simpl; rewrite ?dot_nil_r; unfold dot in *; simpl; try lra.
+  rewrite IH. lra. Qed.
 
 Lemma dot_zero c (l : list nat) : dot c (map (fun _ => 0) l) = 0.
-Proof. revert c; induction l as [|i l IH]; intros [|a c]; simpl; rewrite ?dot_nil_r; unfold dot in *; simpl; try lra. rewrite IH. lra. Qed.
+Proof. revert c; induction l as [|i l IH]; intros [|a c]; simpl; rewrite ?dot_nil_r; unfold dot in *; simpl; try lra.
+  rewrite IH. lra. Qed.
 
 (** The constant of a relation, for any coefficients. *)
 Lemma dot_enclosed lo hi v : within lo hi v -> forall c, IZR (zdot c lo + negdot c (subz hi lo)) <= dot c v.
@@ -247,8 +250,10 @@ Hypothesis plan_holds : plan_means region blocks vals.
 Hypothesis bounds_are : bounds_hold bd vals.
 Hypothesis sorted : earlier blocks = true.
 Hypothesis q_positive : (0 <= q)%Z.
-Hypothesis maps_q_are : forall b, (b < length blocks)%nat -> prepare_block q (nth b blocks no_block) = Some (nth b maps_q []).
-Hypothesis maps_g_are : forall b, (b < length blocks)%nat -> prepare_block g (nth b blocks no_block) = Some (nth b maps_g []).
+Hypothesis maps_q_are : forall b,
+  (b < length blocks)%nat -> prepare_block q (nth b blocks no_block) = Some (nth b maps_q []).
+Hypothesis maps_g_are : forall b,
+  (b < length blocks)%nat -> prepare_block g (nth b blocks no_block) = Some (nth b maps_g []).
 Hypothesis maps_g_length : length maps_g = length blocks.
 
 Let consts := constants g blocks maps_g bd.
@@ -310,11 +315,13 @@ Proof. intros L I. pose proof (earlier_sources _ _ sorted (covered_blocks b L) s
 
 Lemma const_at b r : (b < n)%nat -> relation_of (nth b blocks no_block) = Some r ->
   nth b consts ([], []) =
-  let k := constant g (rl_bias r) (bk_scale (nth b blocks no_block)) (bk_size (nth b blocks no_block)) (nth b maps_g []) bd in
+  let k := constant g (rl_bias r) (bk_scale (nth b blocks no_block)) (bk_size (nth b blocks no_block)) (nth b maps_g
+    []) bd in
   (fst k, subz (snd k) (fst k)).
 Proof.
   intros L R. unfold consts, constants. pose proof (covered_blocks b L) as LB.
-  assert (M : forall (f : block -> list (intmap * nat) -> list Z * list Z) bs ms i d1 d2 d, (i < length bs)%nat -> (i < length ms)%nat ->
+  assert (M : forall (f : block -> list (intmap * nat) -> list Z * list Z) bs ms i d1 d2 d,
+    (i < length bs)%nat -> (i < length ms)%nat ->
      nth i (map2 f bs ms) d = f (nth i bs d1) (nth i ms d2)).
   { clear. intros f bs. induction bs as [|b0 bs IH]; intros [|m ms] [|i] d1 d2 d L1 L2; simpl in *; try lia; [reflexivity|].
     apply IH; lia. }
@@ -370,14 +377,16 @@ Proof.
   set (blk := nth b blocks no_block) in *.
   pose proof (constant_within bd vals (bk_size blk) g (bk_scale blk) (rl_bias r) (rl_terms r) Ms (nth b maps_g []) beta
     bounds_are TM C G BM) as W.
-  destruct (constant g (rl_bias r) (bk_scale blk) (bk_size blk) (nth b maps_g []) bd) as [low high]. cbv zeta. cbn [fst snd] in W |- *.
+  destruct (constant g (rl_bias r) (bk_scale blk) (bk_size blk) (nth b maps_g []) bd) as [low high]. cbv zeta.
+    cbn [fst snd] in W |- *.
   eapply Rle_trans; [apply (parts_le c (bk_size blk) _ _ _ TM C Q)|]. rewrite value_constant.
   pose proof (dot_enclosed _ _ _ W c) as K.
   assert (E : dot c (values vals b) = dot c (map (base_at bd (rl_terms r) Ms beta) (seq 0 (bk_size blk)))
      + dot c (map (fun i => terms_at i (rl_terms r) Ms (fun s => above (lows bd s) (values vals s))) (seq 0 (bk_size blk)))).
   { rewrite V, <- dot_sum. f_equal. apply map_ext. intros i. unfold base_at.
     rewrite (terms_split bd vals (bk_size blk) i bounds_are _ _ TM C). lra. }
-  assert (B : IZR (shift_down (zdot c low + negdot c (subz high low)) (- g)) <= dot c (map (base_at bd (rl_terms r) Ms beta) (seq 0 (bk_size blk)))).
+  assert (B : IZR (shift_down (zdot c low + negdot c (subz high low)) (- g)) <= dot c (map (base_at bd (rl_terms r) Ms
+    beta) (seq 0 (bk_size blk)))).
   { eapply Rle_trans; [apply shift_down_le|].
     replace (dot c (map (fun i => base_at bd (rl_terms r) Ms beta i * pow2 g) (seq 0 (bk_size blk))))
       with (pow2 g * dot c (map (base_at bd (rl_terms r) Ms beta) (seq 0 (bk_size blk)))) in K.
@@ -391,7 +400,8 @@ Qed.
 
 (** *** Other blocks *)
 
-Lemma relu_le b s st : (b < n)%nat -> bk_kind (nth b blocks no_block) = KRelu s -> value (push_relu q bd h b s st) <= value st.
+Lemma relu_le b s st : (b < n)%nat -> bk_kind (nth b blocks no_block) = KRelu s -> value (push_relu q bd h b s st) <=
+  value st.
 Proof.
   intros L K. unfold push_relu. pose proof (value_take_all b st L) as T.
   destruct (take_all q bd b st) as [c st1]. cbn [fst snd] in T.
@@ -419,7 +429,8 @@ Proof.
   rewrite !value_add by assumption. lra.
 Qed.
 
-Lemma pair_relu_le b u w sigma inner x y st : (b < n)%nat -> bk_kind (nth b blocks no_block) = KPairRelu u w sigma inner x y ->
+Lemma pair_relu_le b u w sigma inner x y st : (b < n)%nat -> bk_kind (nth b blocks no_block) = KPairRelu u w sigma
+  inner x y ->
   match push_pair_relu blocks q bd h b u w inner x y st with Some st' => value st' <= value st | None => False end.
 Proof.
   intros L K. unfold push_pair_relu.
@@ -493,13 +504,15 @@ Proof.
   rewrite B. unfold value, empty_pass; simpl. lra.
 Qed.
 
-Lemma leftover_le : forall cs los his vs, (forall i, (i < length los)%nat -> within (nth i los []) (nth i his []) (nth i vs [])) ->
+Lemma leftover_le : forall cs los his vs, (forall i,
+  (i < length los)%nat -> within (nth i los []) (nth i his []) (nth i vs [])) ->
   length los = length his -> (length los <= length vs)%nat ->
   IZR (leftover cs los his) <= dots cs (map2 above los vs).
 Proof.
   induction cs as [|c cs IH]; intros los his vs H E L; [simpl; lra|].
   destruct los as [|lo los], his as [|hi his]; try discriminate; [destruct c; simpl; lra|].
-  destruct vs as [|v vs]; [simpl in L; lia|]. assert (E0 : leftover (c :: cs) (lo :: los) (hi :: his) = (negdot c (subz hi lo) + leftover cs los his)%Z).
+  destruct vs as [|v vs]; [simpl in L; lia|].
+    assert (E0 : leftover (c :: cs) (lo :: los) (hi :: his) = (negdot c (subz hi lo) + leftover cs los his)%Z).
   { destruct c; reflexivity. }
   rewrite E0. cbn [map2 dots]. rewrite plus_IZR.
   pose proof (negdot_le _ _ _ (H 0%nat ltac:(simpl; lia)) c) as P. cbn [nth] in P.

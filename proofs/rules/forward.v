@@ -30,7 +30,8 @@ Definition block_constant (g : Z) (blk : block) (maps : list (intmap * nat)) (bd
 
 (** For each block that [bd] covers its constant, as lower end and width. *)
 Definition constants (g : Z) (blocks : list block) (maps : prepared) (bd : bounds) : list (list Z * list Z) :=
-  map2 (fun blk m => let k := block_constant g blk m bd in (fst k, subz (snd k) (fst k))) (firstn (length (bd_lo bd)) blocks) maps.
+  map2 (fun blk m => let k := block_constant g blk m bd in (fst k,
+    subz (snd k) (fst k))) (firstn (length (bd_lo bd)) blocks) maps.
 
 (** The interval image of a relation, from its constant; maps prepared with q bits. *)
 Definition image (q g : Z) (maps : list (intmap * nat)) (const : list Z * list Z) (bd : bounds) : list Z * list Z :=
@@ -90,7 +91,8 @@ Qed.
 
 (** The part of the facts about terms that needs no values: their maps, and sizes at the sources' bounds. *)
 Definition terms_mean (n : nat) (vals : list (list R)) (terms : list rterm) (Ms : list (lmap R)) : Prop :=
-  Forall2 (fun t M => fm_means (rt_map t) M /\ (0 < rt_den t)%Z /\ length (apply M (values vals (rt_source t))) = n) terms Ms.
+  Forall2 (fun t M => fm_means (rt_map t) M /\ (0 < rt_den t)%Z /\ length (apply M (values vals (rt_source t))) = n)
+    terms Ms.
 
 Definition covered (bd : bounds) (terms : list rterm) : Prop :=
   Forall (fun t => (rt_source t < length (bd_lo bd))%nat) terms.
@@ -129,7 +131,8 @@ Proof.
 Qed.
 
 Lemma bias_bounds_within bits scale n bias beta : bias_means bias scale n beta ->
-  within (fst (bias_bounds bits scale n bias)) (snd (bias_bounds bits scale n bias)) (map (fun i => nth i beta 0 * pow2 bits) (seq 0 n)).
+  within (fst (bias_bounds bits scale n bias)) (snd (bias_bounds bits scale n bias)) (map (fun i => nth i beta 0 * pow2
+    bits) (seq 0 n)).
 Proof.
   destruct bias as [[[lo hi] h]|]; simpl.
   - intros [L W]. apply (within_shift _ _ _ (scale + bits - h)) in W. rewrite map_map in W.
@@ -150,7 +153,8 @@ Theorem constant_within bd vals n g scale bias terms Ms maps beta : bounds_hold 
   within (fst (constant g bias scale n maps bd)) (snd (constant g bias scale n maps bd))
          (map (fun i => base_at bd terms Ms beta i * pow2 g) (seq 0 n)).
 Proof.
-  intros B T C P H. unfold constant, base_at. apply (image_at_lows bd vals n g B terms Ms maps _ (fun i => nth i beta 0) T C P).
+  intros B T C P H. unfold constant, base_at.
+    apply (image_at_lows bd vals n g B terms Ms maps _ (fun i => nth i beta 0) T C P).
   apply bias_bounds_within. exact H.
 Qed.
 
@@ -177,7 +181,8 @@ Lemma image_of_ranges bd vals n q : bounds_hold bd vals -> forall terms Ms maps 
   within (fst k) (snd k) (map a (seq 0 n)) ->
   let r := fold_left (fun k (m : intmap * nat) =>
       let '(down, up) := image_of_range (fst m) (subz (highs bd (snd m)) (lows bd (snd m))) in
-      (map2 (fun x y => (x + shift_down y (- q))%Z) (fst k) down, map2 (fun x y => (x + shift_up y (- q))%Z) (snd k) up)) maps k in
+      (map2 (fun x y => (x + shift_down y (- q))%Z) (fst k) down,
+        map2 (fun x y => (x + shift_up y (- q))%Z) (snd k) up)) maps k in
   within (fst r) (snd r) (map (fun i => a i + terms_at i terms Ms (fun s => above (lows bd s) (values vals s))) (seq 0 n)).
 Proof.
   intros B. induction terms as [|t terms IH]; intros Ms maps k a T C P W; inversion T as [|? M ? Ms' TM T']; subst.
@@ -196,11 +201,13 @@ Proof.
     assert (M2 : forall (f : Z -> Z) u v, map2 (fun x y => (x + f y)%Z) u v = map2 Z.add u (map f v)).
     { clear. intros f. induction u as [|x u IH]; intros [|y v]; simpl; try reflexivity. rewrite IH. reflexivity. }
     rewrite (M2 (fun y => shift_down y (- q))), (M2 (fun y => shift_up y (- q))).
-    specialize (IH Ms' ms (map2 Z.add (fst k) (map (fun x => shift_down x (- q)) x), map2 Z.add (snd k) (map (fun x => shift_up x (- q)) y))
+    specialize (IH Ms' ms (map2 Z.add (fst k) (map (fun x => shift_down x (- q)) x),
+      map2 Z.add (snd k) (map (fun x => shift_up x (- q)) y))
                   (fun i => a i + rt_factor t * nth i (apply M z) 0) T' C2 P').
     cbv zeta in IH. cbn [fst snd] in IH.
     assert (W4 : within (map2 Z.add (fst k) (map (fun x => shift_down x (- q)) x))
-      (map2 Z.add (snd k) (map (fun x => shift_up x (- q)) y)) (map (fun i => a i + rt_factor t * nth i (apply M z) 0) (seq 0 n))).
+      (map2 Z.add (snd k) (map (fun x => shift_up x (- q)) y)) (map (fun i => a i + rt_factor t * nth i (apply M z) 0)
+        (seq 0 n))).
     { by_ext W3. intros i. simpl. f_equal. unfold rt_factor. rewrite bpow_plus.
       assert (PP : pow2 q * pow2 (- q) = 1) by (rewrite <- bpow_plus, Z.add_opp_diag_r; reflexivity).
       transitivity (nth i (apply M z) 0 * (IZR (rt_num t) / IZR (rt_den t)) * pow2 (rt_shift t) * (pow2 q * pow2 (- q)));

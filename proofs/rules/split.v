@@ -153,7 +153,8 @@ Proof.
     + eapply IHb; [exact Hb | assumption | | | assumption]; apply Forall_app; split; try assumption;
         (constructor; [|constructor]); [exact H | repeat split; assumption || apply E || apply E0].
     + eapply IHa; [exact Ha | assumption | | | assumption]; apply Forall_app; split; try assumption;
-        (constructor; [|constructor]); [unfold sign_holds; simpl; apply Rlt_le, H | repeat split; assumption || apply E || apply E0].
+        (constructor; [|constructor]); [unfold sign_holds; simpl; apply Rlt_le, H | repeat split;
+          assumption || apply E || apply E0].
 Qed.
 
 End Walk.
