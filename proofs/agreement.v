@@ -45,11 +45,13 @@ Definition on_naturals : list (string * list Z) :=
    table "Nat.ltb" (two (fun a b => truth (Nat.ltb a b))); table "Nat.min" (of Nat.min); table "Nat.max" (of Nat.max);
    table "Nat.div" (of Nat.div); table "Nat.modulo" (of Nat.modulo);
    table "Nat.eq_dec" (two (fun a b => decided (Nat.eq_dec a b)));
-   table "Init.Nat.add" (of Init.Nat.add); table "Init.Nat.mul" (of Init.Nat.mul); table "Init.Nat.sub" (of Init.Nat.sub);
+   table "Init.Nat.add" (of Init.Nat.add); table "Init.Nat.mul" (of Init.Nat.mul);
+   table "Init.Nat.sub" (of Init.Nat.sub);
    table "Init.Nat.eqb" (two (fun a b => truth (Init.Nat.eqb a b)));
    table "Init.Nat.leb" (two (fun a b => truth (Init.Nat.leb a b)));
    table "Init.Nat.ltb" (two (fun a b => truth (Init.Nat.ltb a b)));
-   table "Init.Nat.min" (of Init.Nat.min); table "Init.Nat.max" (of Init.Nat.max); table "Init.Nat.div" (of Init.Nat.div);
+   table "Init.Nat.min" (of Init.Nat.min); table "Init.Nat.max" (of Init.Nat.max);
+   table "Init.Nat.div" (of Init.Nat.div);
    table "Init.Nat.modulo" (of Init.Nat.modulo)].
 
 Definition on_positives : list (string * list Z) :=

@@ -23,8 +23,8 @@ let tensor t =
 
 let geometry g =
   record
-    [ ("cv_groups", nat g.cv_groups); ("cv_in", nat g.cv_in); ("cv_out", nat g.cv_out); ("cv_spatial", list nat g.cv_spatial);
-      ("cv_kernel", list nat g.cv_kernel); ("cv_strides", list nat g.cv_strides); ("cv_begins", list nat g.cv_begins);
+    [ ("cv_groups", nat g.cv_groups); ("cv_in", nat g.cv_in); ("cv_out", nat g.cv_out);
+      ("cv_spatial", list nat g.cv_spatial); ("cv_kernel", list nat g.cv_kernel); ("cv_strides", list nat g.cv_strides); ("cv_begins", list nat g.cv_begins);
       ("cv_ends", list nat g.cv_ends); ("cv_dilations", list nat g.cv_dilations) ]
 
 let map_words = function
@@ -36,7 +36,8 @@ let map_words = function
 
 let term t =
   record
-    [ ("tw_source", nat t.tw_source); ("tw_num", integer t.tw_num); ("tw_den", integer t.tw_den); ("tw_map", map_words t.tw_map) ]
+    [ ("tw_source", nat t.tw_source); ("tw_num", integer t.tw_num); ("tw_den", integer t.tw_den);
+      ("tw_map", map_words t.tw_map) ]
 
 let node = function
   | WInput (n, second) -> app "WInput" [ nat n; truth second ]

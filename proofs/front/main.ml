@@ -67,7 +67,9 @@ let sentence folder verdict fields =
   if verdict = "accepted" then
     Printf.sprintf "accepted by the rocq kernel: %s (%s leaves, id %s)" (escaped folder) (text "leaves")
       (String.sub (text "id") 0 16)
-  else Printf.sprintf "%s by the rocq kernel: %s: %s [%s]" verdict (escaped (text "place")) (escaped (text "reason")) (text "code")
+  else
+    let place = escaped (text "place") and reason = escaped (text "reason") in
+    Printf.sprintf "%s by the rocq kernel: %s: %s [%s]" verdict place reason (text "code")
 
 let check as_json folder =
   let start = Unix.gettimeofday () in
@@ -77,8 +79,9 @@ let check as_json folder =
   let ms a b = Printf.sprintf "%.0f" (1000. *. (b -. a)) in
   let replayed = if !replaying = start then stop else !replaying in
   let times = Printf.sprintf "{\"read\": %s, \"replay\": %s}" (ms start replayed) (ms replayed stop) in
-  let head = [ ("certificate", Text folder); ("kernel", Text "rocq"); ("arithmetic", Text "zarith"); ("verdict", Text verdict) ] in
-  print_endline (if as_json then json (head @ fields @ [ ("milliseconds", Number times) ]) else sentence folder verdict fields);
+  let said = [ ("certificate", folder); ("kernel", "rocq"); ("arithmetic", "zarith"); ("verdict", verdict) ] in
+  let head = List.map (fun (k, v) -> (k, Text v)) said and tail = [ ("milliseconds", Number times) ] in
+  print_endline (if as_json then json (head @ fields @ tail) else sentence folder verdict fields);
   match verdict with "accepted" -> 0 | "rejected" -> 1 | _ -> 2
 
 (* The bundle as a Rocq file. *)
@@ -103,7 +106,7 @@ let run job folder =
       70
 
 let () =
-  (* Rocq's functions recurse over long lists, and every minor collection goes over the whole stack: let there be few. *)
+  (* The checker recurses over long lists, and every minor collection goes over the whole stack: let there be few. *)
   Gc.set { (Gc.get ()) with minor_heap_size = 1 lsl 23; space_overhead = 200 };
   exit
     (match List.tl (Array.to_list Sys.argv) with

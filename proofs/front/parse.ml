@@ -29,8 +29,8 @@ let conv c table numbers =
       match slices (List.map small rest) with
       | [ spatial; kernel; strides; begins; ends; dilations ] ->
           let g =
-            { cv_groups = small groups; cv_in = small cin; cv_out = small cout; cv_spatial = spatial; cv_kernel = kernel;
-              cv_strides = strides; cv_begins = begins; cv_ends = ends; cv_dilations = dilations }
+            { cv_groups = small groups; cv_in = small cin; cv_out = small cout; cv_spatial = spatial;
+              cv_kernel = kernel; cv_strides = strides; cv_begins = begins; cv_ends = ends; cv_dilations = dilations }
           in
           require c
             (List.for_all (fun n -> n >= 1) ((g.cv_groups :: spatial) @ kernel @ strides @ dilations))
@@ -38,7 +38,8 @@ let conv c table numbers =
           let outs = conv_outputs g in
           limit (product (kernel @ outs)) tensor_entries (place c) "positions that the kernel joins";
           limit (max (product (g.cv_in :: spatial)) (product (g.cv_out :: outs))) size (place c) "size of the image";
-          let weights = List.fold_left Z.mul (Z.of_int g.cv_out) (List.map Z.of_int ((g.cv_in / g.cv_groups) :: kernel)) in
+          let factors = List.map Z.of_int (g.cv_out :: (g.cv_in / g.cv_groups) :: kernel) in
+          let weights = List.fold_left Z.mul Z.one factors in
           require c (Z.equal weights (Z.of_int t.Tensors.entries)) "shape" "the weights do not make this kernel";
           WConv (t.number, g)
       | _ -> fail c "word-count" "wrong number of conv numbers")
@@ -114,10 +115,12 @@ let norm c = function
 
 let ratio c num den = denominator c den; (num, den)
 
-let one_word c keyword = match next c [ keyword ] with _, [ w ] -> w | _ -> fail c "word-count" ("one word after " ^ keyword)
+let one_word c keyword =
+  match next c [ keyword ] with _, [ w ] -> w | _ -> fail c "word-count" ("one word after " ^ keyword)
 
 let version c keyword known =
-  if one_word c keyword <> known then raise (Declined ((if keyword = "rules" then "version" else keyword), place c, keyword))
+  let code = if keyword = "rules" then "version" else keyword in
+  if one_word c keyword <> known then raise (Declined (code, place c, "this kernel knows " ^ known))
 
 let domain c table =
   let tensor w = Tensors.pick c table (integer c w) in
@@ -129,7 +132,8 @@ let domain c table =
   | _, [ "box"; lo; hi ] ->
       let lo = tensor lo in
       let hi = tensor hi in
-      (WBox (lo.Tensors.number, hi.number), Object [ ("hi", Tensor hi); ("kind", Text "box"); ("lo", Tensor lo); ("parts", Number Z.one) ])
+      ( WBox (lo.Tensors.number, hi.number),
+        Object [ ("hi", Tensor hi); ("kind", Text "box"); ("lo", Tensor lo); ("parts", Number Z.one) ] )
   | _, [ "ball"; n; t; count; num; den ] ->
       let kind = norm c n in
       let parts = counted count in
@@ -143,7 +147,8 @@ let domain c table =
   | _, [ "points"; t; count ] ->
       let parts = counted count in
       let t = tensor t in
-      (WPoints (t.Tensors.number, parts), Object [ ("centres", Tensor t); ("kind", Text "points"); ("parts", Number (Z.of_int parts)) ])
+      ( WPoints (t.Tensors.number, parts),
+        Object [ ("centres", Tensor t); ("kind", Text "points"); ("parts", Number (Z.of_int parts)) ] )
   | _ -> fail c "unexpected-word" "no such form of domain"
 
 let within c table =
@@ -223,7 +228,8 @@ let claim store bundle =
         ("quantity", shown_quantity); ("relation", Text relation); ("rules", Number Z.one); ("semantics", Text "real");
         ("threshold", rational cl_threshold); ("within", shown_within) ])
   in
-  { claim = { cl_f; cl_g; cl_domain; cl_within; cl_quantity; cl_strict = relation = "below"; cl_threshold }; f; g = shown_g; fields }
+  let claim = { cl_f; cl_g; cl_domain; cl_within; cl_quantity; cl_strict = relation = "below"; cl_threshold } in
+  { claim; f; g = shown_g; fields }
 
 (* ---- proofs *)
 
@@ -236,7 +242,7 @@ let block c z = natural c "no-such-block" z
 let scaled c z = within_limit c "scale" scale z
 let bit_count c z = bounded c "bits" "number of bits" bits z |> Z.of_int
 let optional_tensor c table z = if Z.equal z Z.minus_one then None else Some (pick c table z)
-(* Slopes and multipliers that a later line replaces are read by nobody: a wrong tensor there is wrong when it is used. *)
+(* Slopes and multipliers that a later line replaces are read by nobody: a wrong tensor is wrong when it is used. *)
 let hint table z =
   if Z.sign z >= 0 && Z.lt z (Z.of_int (Array.length table)) then table.(Z.to_int z).Tensors.number else no_tensor
 
@@ -270,7 +276,8 @@ let step c table word rest =
   | "pair-affine", _ -> (
       match List.map (integer c) rest with
       | u :: w :: s :: k :: eu :: ew :: n :: more ->
-          require c (Z.equal (Z.mul n (Z.of_int 3)) (Z.of_int (List.length more))) "word-count" "wrong number of matches";
+          let three_times = Z.mul n (Z.of_int 3) in
+          require c (Z.equal three_times (Z.of_int (List.length more))) "word-count" "wrong number of matches";
           let sigma = optional_tensor c table s in
           WPairAffine (block c u, block c w, sigma, scaled c k, flag c eu, flag c ew, matches c more)
       | _ -> fail c "word-count" "too few numbers for pair-affine")
@@ -297,8 +304,8 @@ let step c table word rest =
   | "product", [ k; b; e; k'; b'; e'; t ] when List.mem_assoc k facts && List.mem_assoc k' facts -> (
       match integers c [ b; e; b'; e'; t ] 5 with
       | [ b; e; b'; e'; t ] ->
-          WProduct
-            ( List.assoc k facts, block c b, pick c table e, List.assoc k' facts, block c b', pick c table e', pick c table t )
+          let entries = pick c table e and entries' = pick c table e' in
+          WProduct (List.assoc k facts, block c b, entries, List.assoc k' facts, block c b', entries', pick c table t)
       | _ -> assert false)
   | ("fact" | "product"), _ -> fail c "hint" "expected a kind of fact and numbers"
   | "quadratic", _ -> (
@@ -313,8 +320,8 @@ let step c table word rest =
   | _ -> ( match numbers 2 with [ k; q ] -> WConclude (bit_count c k, bit_count c q) | _ -> assert false)
 
 let steps =
-  [ "node"; "pair-direct"; "pair-relu"; "pair-affine"; "backward"; "slopes"; "multipliers"; "coordinates"; "fact"; "product";
-    "quadratic"; "conclude" ]
+  [ "node"; "pair-direct"; "pair-relu"; "pair-affine"; "backward"; "slopes"; "multipliers"; "coordinates"; "fact";
+    "product"; "quadratic"; "conclude" ]
 
 (* Slots tell rows of hints apart. A plan with this many has no hints, and which slot a leaf names says nothing. *)
 let many_slots = 1 lsl 40
@@ -333,14 +340,16 @@ let plan c table =
           require c (Z.sign slots > 0) "no-such-slot" "a plan has at least one slot";
           let rec go found acc =
             let word, rest = next c steps in
-            let found = if word = "node" || String.length word > 5 && String.sub word 0 5 = "pair-" then found + 1 else found in
+            let is_block = List.mem word [ "node"; "pair-direct"; "pair-relu"; "pair-affine" ] in
+            let found = if is_block then found + 1 else found in
             limit found blocks (place c) "number of blocks";
             let acc = step c table word rest :: acc in
             if word = "conclude" then List.rev acc else go found acc
           in
           let pw_steps = go 0 [] in
           (* So many rows are in no tensor: said here, where numbers have no end. *)
-          require c (pw_slots <= tensor_entries || not (List.exists hinted pw_steps)) "hint" "not one row for each slot";
+          let fits = pw_slots <= tensor_entries || not (List.exists hinted pw_steps) in
+          require c fits "hint" "not one row for each slot";
           (slots, { pw_blocks; pw_forward; pw_constant; pw_slots; pw_steps })
       | _ -> assert false)
 

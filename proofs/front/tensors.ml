@@ -46,7 +46,8 @@ let table s c =
   go []
 
 let pick c table z =
-  require c (Z.sign z >= 0 && Z.lt z (Z.of_int (Array.length table))) "no-such-tensor" ("tensor " ^ shown (Z.to_string z));
+  let inside = Z.sign z >= 0 && Z.lt z (Z.of_int (Array.length table)) in
+  require c inside "no-such-tensor" ("tensor " ^ shown (Z.to_string z));
   table.(Z.to_int z)
 
 let number c table z = (pick c table z).number

@@ -1,4 +1,4 @@
-(* The ASCII files of a bundle: lines of words, names, integers and digests, nothing else. specs/format.md#ascii-files *)
+(* The ASCII files of a bundle: lines of words, names, integers and digests. specs/format.md#ascii-files *)
 
 (* Reason code, place, sentence. *)
 exception Rejected of string * string * string
@@ -33,7 +33,10 @@ let leaves = 10_000_000
 (* A word as messages repeat it. *)
 let shown w = if String.length w > 40 then String.sub w 0 40 else w
 
-type cursor = { name : string; data : string; mutable at : int; mutable number : int; mutable peeked : string list option }
+type cursor = {
+  name : string; data : string;
+  mutable at : int; mutable number : int; mutable peeked : string list option
+}
 
 let cursor name data =
   let n = String.length data in
