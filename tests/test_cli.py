@@ -241,7 +241,7 @@ def test_diff_takes_boxes_and_npy_files(capsys, pruned, tmp_path):
         (["prove"], "CLAIM"),
         (["prove", "a.toml", "--nope"], "--nope"),
         (["check", "a", "b", "c", "d"], "at most two"),
-        (["check", "a", "--kernel", "rocq"], "rocq"),
+        (["check", "a", "--kernel", "isabelle"], "isabelle"),
         (["diff", NET, NET], "--over"),
         (["diff", NET, NET, "--over", f"{DATA}:X[0]"], "--linf"),
         (["diff", NET, NET, "--over", f"{DATA}:X[0]", "--linf", "1", "--l2", "1"], "--l2"),
