@@ -336,8 +336,8 @@ let plan c table =
           let pw_blocks = bounded c "word-count" "number of blocks" blocks count in
           let pw_forward = bit_count c forward in
           let pw_constant = bit_count c constant in
-          let pw_slots = Z.to_int (Z.min slots (Z.of_int (many_slots + 1))) in
           require c (Z.sign slots > 0) "no-such-slot" "a plan has at least one slot";
+          let pw_slots = Z.to_int (Z.min slots (Z.of_int (many_slots + 1))) in
           let rec go found acc =
             let word, rest = next c steps in
             let is_block = List.mem word [ "node"; "pair-direct"; "pair-relu"; "pair-affine" ] in

@@ -134,7 +134,7 @@ def test_zips_are_judged_as_folders_are(good, tmp_path):
 
 @pytest.mark.parametrize("hinted", [False, True])
 @pytest.mark.parametrize("leaf", [0, 2**35, 2**62 - 1, 2**70])
-@pytest.mark.parametrize("slots", [2**31, 2**40, 2**40 + 1, 2**62, 2**63 + 1, 10**40])
+@pytest.mark.parametrize("slots", [0, -(10**30), 2**31, 2**40, 2**40 + 1, 2**62, 2**63 + 1, 10**40])
 def test_sizes_do_not_run_past_machine_integers(slots, leaf, hinted, tmp_path):
     """Slots have no limit, and the extracted kernel counts in machine words."""
     path = "backward--slope-hints" if hinted else "conclude--margin"
@@ -147,7 +147,7 @@ def test_sizes_do_not_run_past_machine_integers(slots, leaf, hinted, tmp_path):
             words[2] = str(leaf)
     data = "\n".join(" ".join(words) for words in lines).encode()
     said = assert_same(write_directory(sealed(files | {"proof": data}), tmp_path / "x"))
-    assert said == ("accepted" if leaf < slots and not hinted else "rejected")
+    assert said == ("accepted" if 0 <= leaf < slots and not hinted else "rejected")
 
 
 def test_exit_codes_are_verdicts_and_nothing_else_looks_like_one(good):
