@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from both_kernels import assert_same, needs_rocq
 
 from bundles import FAST, bundle, established, sealed, with_threshold, write_directory  # isort: skip
-from cases import KINDS, random_case, random_styles  # isort: skip
+from cases import KINDS, random_case, random_least, random_styles  # isort: skip
 from rational_oracle import squared  # isort: skip
 import semidefinite_bundles as quadratic  # isort: skip
 
@@ -31,13 +32,27 @@ def same_at_and_below(files, folder, where, square=False):
         assert assert_same(path, f"{where}, {name}") == said
 
 
+def drawn(seed, kind, huge=False, least=False):
+    """A random bundle, and whether squares are what its claim compares."""
+    case, r = random_case(seed, kind), random.Random(seed)
+    if least:
+        case = replace(case, quantity=random_least(r, case.f.n_out, case.g is not None))
+    return bundle(case, random_styles(seed, huge), r.randrange(4), seed, r.choice([0.0, 0.5])), squared(case)
+
+
 @pytest.mark.parametrize("huge", [False, True], ids=["usual", "huge"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_random_cases(kind, huge, tmp_path):
     for seed in range(4 if huge else 6):
-        case, r = random_case(seed, kind), random.Random(seed)
-        files = bundle(case, random_styles(seed, huge), r.randrange(4), seed, r.choice([0.0, 0.5]))
-        same_at_and_below(files, tmp_path, seed, squared(case))
+        files, square = drawn(seed, kind, huge)
+        same_at_and_below(files, tmp_path, seed, square)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_least_of_some_rows(kind, tmp_path):
+    for seed in range(8):
+        path = write_directory(drawn(seed, kind, seed % 4 == 0, least=True)[0], tmp_path / str(seed))
+        assert assert_same(path, seed) == "accepted"
 
 
 def test_the_stored_quadratic_plans(tmp_path):
