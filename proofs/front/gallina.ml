@@ -24,8 +24,8 @@ let tensor t =
 let geometry g =
   record
     [ ("cv_groups", nat g.cv_groups); ("cv_in", nat g.cv_in); ("cv_out", nat g.cv_out);
-      ("cv_spatial", list nat g.cv_spatial); ("cv_kernel", list nat g.cv_kernel); ("cv_strides", list nat g.cv_strides); ("cv_begins", list nat g.cv_begins);
-      ("cv_ends", list nat g.cv_ends); ("cv_dilations", list nat g.cv_dilations) ]
+      ("cv_spatial", list nat g.cv_spatial); ("cv_kernel", list nat g.cv_kernel);
+      ("cv_strides", list nat g.cv_strides); ("cv_begins", list nat g.cv_begins); ("cv_ends", list nat g.cv_ends); ("cv_dilations", list nat g.cv_dilations) ]
 
 let map_words = function
   | WIdentity -> "WIdentity"

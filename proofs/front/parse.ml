@@ -37,10 +37,10 @@ let conv c table numbers =
             "shape" "a conv number is out of range";
           let outs = conv_outputs g in
           limit (product (kernel @ outs)) tensor_entries (place c) "positions that the kernel joins";
-          limit (max (product (g.cv_in :: spatial)) (product (g.cv_out :: outs))) size (place c) "size of the image";
           let factors = List.map Z.of_int (g.cv_out :: (g.cv_in / g.cv_groups) :: kernel) in
           let weights = List.fold_left Z.mul Z.one factors in
           require c (Z.equal weights (Z.of_int t.Tensors.entries)) "shape" "the weights do not make this kernel";
+          limit (max (product (g.cv_in :: spatial)) (product (g.cv_out :: outs))) size (place c) "size of the image";
           WConv (t.number, g)
       | _ -> fail c "word-count" "wrong number of conv numbers")
   | _ -> fail c "word-count" "wrong number of conv numbers"
@@ -240,6 +240,17 @@ let facts =
 let net c = function "f" -> NetF | "g" -> NetG | _ -> fail c "no-such-node" "a network is f or g"
 let block c z = natural c "no-such-block" z
 let scaled c z = within_limit c "scale" scale z
+
+(* A pair is at least as fine as its two blocks, whose scales are within the limit. *)
+let pair_scale c z =
+  require c (Z.geq z (Z.of_int (-scale))) "scale" "a pair is coarser than its blocks";
+  scaled c z
+
+(* A pair of relus has the scale of the pair of their sources. *)
+let inner_scale c z =
+  require c (Z.leq z (Z.of_int scale)) "pair" "no pair has this scale";
+  pair_scale c z
+
 let bit_count c z = bounded c "bits" "number of bits" bits z |> Z.of_int
 let optional_tensor c table z = if Z.equal z Z.minus_one then None else Some (pick c table z)
 (* Slopes and multipliers that a later line replaces are read by nobody: a wrong tensor is wrong when it is used. *)
@@ -265,13 +276,15 @@ let step c table word rest =
   | "node", _ -> fail c "word-count" "expected a network, a node and a scale"
   | "pair-direct", _ -> (
       match numbers 4 with
-      | [ u; w; s; k ] -> let sigma = optional_tensor c table s in WPairDirect (block c u, block c w, sigma, scaled c k)
+      | [ u; w; s; k ] ->
+          let sigma = optional_tensor c table s in
+          WPairDirect (block c u, block c w, sigma, pair_scale c k)
       | _ -> assert false)
   | "pair-relu", _ -> (
       match numbers 5 with
       | [ u; w; s; k; d ] ->
           let sigma = optional_tensor c table s in
-          WPairRelu (block c u, block c w, sigma, scaled c k, block c d)
+          WPairRelu (block c u, block c w, sigma, inner_scale c k, block c d)
       | _ -> assert false)
   | "pair-affine", _ -> (
       match List.map (integer c) rest with
@@ -279,7 +292,7 @@ let step c table word rest =
           let three_times = Z.mul n (Z.of_int 3) in
           require c (Z.equal three_times (Z.of_int (List.length more))) "word-count" "wrong number of matches";
           let sigma = optional_tensor c table s in
-          WPairAffine (block c u, block c w, sigma, scaled c k, flag c eu, flag c ew, matches c more)
+          WPairAffine (block c u, block c w, sigma, pair_scale c k, flag c eu, flag c ew, matches c more)
       | _ -> fail c "word-count" "too few numbers for pair-affine")
   | "backward", _ -> (
       match numbers 4 with

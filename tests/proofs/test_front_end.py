@@ -68,6 +68,32 @@ def test_replaced_words_draw_the_same_verdict(tmp_path, chunk):
     assert verdicts["rejected"] >= 20 and verdicts["declined"] >= 1 and verdicts["either"] <= 3
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("vector", sorted(p.name for p in VECTORS.iterdir()))
+def test_large_numbers_anywhere_draw_the_same_verdict(tmp_path, vector):
+    """One number at a time, of each kind of line: a fault of its own, so that nothing depends on what is met first."""
+    files = {str(p.relative_to(VECTORS / vector)): p.read_bytes() for p in (VECTORS / vector).rglob("*") if p.is_file()}
+    done = set()
+    for name in ["claim", "proof", *(n for n in files if n.startswith("networks/"))]:
+        lines = [line.split(" ") for line in files[name].decode().split("\n")]
+        for i, words in enumerate(lines):
+            for j, word in enumerate(words):
+                if not word.lstrip("-").isdigit() or (name[:1], words[0], j, len(words)) in done:
+                    continue
+                done.add((name[:1], words[0], j, len(words)))
+                for large in (401, 4_000_000, 10**8, 2**39, -(10**6), -(2**70)):
+                    data = _with_word(lines, i, j, str(large))
+                    renewed = renamed(files, name, data) if "/" in name else files | {name: data}
+                    path = write_directory(sealed(renewed), tmp_path / "x")
+                    assert_same(path, f"{name[:12]}: {' '.join(words)[:60]} with {large} at {j}")
+                    shutil.rmtree(path)
+
+
+def _with_word(lines, i, j, word):
+    changed = [*lines[:i], [*lines[i][:j], word, *lines[i][j + 1 :]], *lines[i + 1 :]]
+    return "\n".join(" ".join(words) for words in changed).encode()
+
+
 @pytest.fixture
 def good(tmp_path):
     files = mutations.base(3, "mlp")
