@@ -14,11 +14,14 @@ import signal
 import sys
 import threading
 import types
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+P = ParamSpec("P")
+T = TypeVar("T")
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM")}
 
 
@@ -72,6 +75,27 @@ def _deaf(process_obj: Any) -> Any:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+class _Pool(ProcessPoolExecutor):
+    """A pool in which an interrupt waits until a task is handed over and the process for it, if any, has started.
+
+    An interrupt in the middle would leave a process with half of what it is sent, which it complains about, or one
+    that nobody ends. A blocked signal is not enough: it goes to another thread, and Python then raises it in the main
+    one all the same.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is None:
+            return super().submit(fn, *args, **kwargs)
+        came: list[tuple[int, types.FrameType | None]] = []
+        before = signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.signal(signal.SIGINT, before)
+            if came and callable(before):
+                before(*came[-1])
+
+
 def _start_worker() -> None:
     # Ctrl-C reaches every process of the terminal's group; the scheduler decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -106,7 +130,7 @@ class Processes:
     def executor(self) -> Executor:
         if self._executor is None:
             context = _MainContext() if self._main else _Context()
-            self._executor = ProcessPoolExecutor(self._count, mp_context=context, initializer=_start_worker)
+            self._executor = _Pool(self._count, mp_context=context, initializer=_start_worker)
         return self._executor
 
     def count(self) -> int:

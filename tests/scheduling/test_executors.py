@@ -242,3 +242,40 @@ def test_an_interrupt_that_comes_while_a_worker_starts_does_not_end_it(kind):
     assert worker.exitcode == 0
     # Here it is only put off, not lost.
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_an_interrupt_while_processes_start_is_heard_when_they_have_started():
+    """Signalled without end: a handler that ran amid a start and raised would leave half of a worker behind."""
+    script = """
+import os, signal, sys, threading, time
+from certify.scheduling.executors import executor_of
+
+def press(stop):
+    while not stop.is_set():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.0007)
+
+pool = executor_of(2)
+executor = pool.executor()
+heard, stop = [], threading.Event()
+futures = []
+thread = threading.Thread(target=press, args=(stop,), daemon=True)
+
+def hear(*_):
+    frame = sys._getframe()
+    while frame and frame.f_code.co_name != "_spawn_process":
+        frame = frame.f_back
+    heard.append("starting" if frame else "between")
+
+signal.signal(signal.SIGINT, hear)
+thread.start()
+for _ in range(2):
+    futures.append(executor.submit(os.getpid))
+stop.set()
+thread.join()
+assert "between" in heard and "starting" not in heard, heard
+assert all(os.getpid() != f.result(60) for f in futures)
+pool.close()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
