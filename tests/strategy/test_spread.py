@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def test_a_bound_without_a_threshold_closes_in_on_its_witness():
 
 WIDER = pair(7, (5, 16, 16, 2))
 LONGER = ct.discrepancy(*WIDER, over=ct.box(-np.ones((1, 5)), np.ones((1, 5))))
-LIMIT = 0.26
+LIMIT = 0.235
 
 SCRIPT = """
     import sys
@@ -119,14 +120,19 @@ def wait_for_work(process: subprocess.Popen[str], tmp_path: Path) -> None:
 
 
 def test_a_killed_run_ends_as_one_that_was_not_once_it_is_resumed(tmp_path, longer):
-    process = started(tmp_path, LIMIT, False)
-    wait_for_work(process, tmp_path)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    before = (tmp_path / "state" / "journal").read_bytes()
-    out, err = started(tmp_path, LIMIT, True).communicate(timeout=120)
-    assert out.split() == ["proved", str(longer.leaves)], err
-    after = (tmp_path / "state" / "journal").read_bytes()
+    # On a busy machine the kill may come when all is recorded: then there is nothing to resume, and it is tried again.
+    for _ in range(4):
+        process = started(tmp_path, LIMIT, False)
+        wait_for_work(process, tmp_path)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        before = (tmp_path / "state" / "journal").read_bytes()
+        out, err = started(tmp_path, LIMIT, True).communicate(timeout=120)
+        assert out.split() == ["proved", str(longer.leaves)], err
+        after = (tmp_path / "state" / "journal").read_bytes()
+        if len(after) > len(before):
+            break
+        shutil.rmtree(tmp_path / "state")
     # A record that the kill tore is solved again; what was whole stays.
     assert len(after) > len(before) and after.startswith(before[: len(before) // 2])
     with pytest.raises(ct.CertifyError, match="holds a run already"):
