@@ -10,7 +10,8 @@ Open Scope bool_scope.
 
 (** ** Words *)
 
-Definition width (t : dtype) : nat := match t with F2 => 2 | F4 => 4 | F8 => 8 | I4 => 4 | I8 => 8 end.
+Definition width (t : dtype) : nat := match t with F2 => 2 | F4 => 4 | F8 => 8 | I4 => 4 | I8 => 8
+  | I16 => 16 | I32 => 32 | I64 => 64 | I128 => 128 end.
 
 (** Little-endian words of [n] bytes: [k] bytes are still to come of the word in [acc], the next one at [place]. *)
 Fixpoint words_from (n k : nat) (place acc : Z) (bytes : list Z) : list Z :=
@@ -33,7 +34,7 @@ Definition real_of_bits (t : dtype) (w : Z) : R :=
   | F2 => B2R 11 16 (binary_float_of_bits 10 5 eq_refl eq_refl eq_refl w)
   | F4 => B2R 24 128 (b32_of_bits w)
   | F8 => B2R 53 1024 (b64_of_bits w)
-  | I4 | I8 => 0%R
+  | I4 | I8 | I16 | I32 | I64 | I128 => 0%R
   end.
 
 Definition reals (x : tensor) : list R := map (real_of_bits (t_type x)) (words (width (t_type x)) (t_bytes x)).
@@ -42,7 +43,7 @@ Definition reals (x : tensor) : list R := map (real_of_bits (t_type x)) (words (
 
 (** Bits of the mantissa and of the exponent. *)
 Definition layout (t : dtype) : option (Z * Z) :=
-  match t with F2 => Some (10, 5) | F4 => Some (23, 8) | F8 => Some (52, 11) | I4 | I8 => None end.
+  match t with F2 => Some (10, 5) | F4 => Some (23, 8) | F8 => Some (52, 11) | _ => None end.
 
 Definition exponent_field (mw ew w : Z) : Z := Z.shiftr w mw mod Z.shiftl 1 ew.
 
@@ -104,10 +105,10 @@ Definition signed (n : nat) (w : Z) : Z :=
 
 (** An integer tensor; None for another type or a wrong size. *)
 Definition integers (x : tensor) : option (list Z) :=
-  match t_type x with
-  | I4 | I8 =>
+  match layout (t_type x) with
+  | None =>
       if size_ok x then Some (map (signed (width (t_type x))) (words (width (t_type x)) (t_bytes x))) else None
-  | _ => None
+  | Some _ => None
   end.
 
 (** floor and ceil of (num / den) 2^scale. *)

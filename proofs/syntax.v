@@ -8,7 +8,7 @@ Import ListNotations.
 
 (** ** Tensors *)
 
-Inductive dtype := F2 | F4 | F8 | I4 | I8.
+Inductive dtype := F2 | F4 | F8 | I4 | I8 | I16 | I32 | I64 | I128.
 
 (** Contents as bytes, 0 to 255, little-endian. Tensors of one type and digest are one tensor of the store. *)
 Record tensor := { t_type : dtype; t_count : nat; t_bytes : list Z }.

@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
         report |= {"verdict": "accepted", "id": done.id, "leaves": done.leaves}
         if share != (0, 1):
             report["share"] = f"{share[0]}/{share[1]}"
-        report |= done.claim.digests
+        report |= done.told
         report["bounds"] = [None if b is None else f"{b.numerator}/{b.denominator}" for b in done.bounds]
         code = ACCEPTED
     except Rejected as e:

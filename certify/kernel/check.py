@@ -15,14 +15,18 @@ from certify.kernel.proof import Proof
 from certify.kernel.rendering import render
 from certify.kernel.replay import Replay, room
 from certify.kernel.rules import split
+from certify.kernel.statement import Evidence, Statement
 from certify.kernel.verdict import require
 
 
 class Checked:
-    """An accepted certificate: its id, the exact bound established on each part, and counts."""
+    """An accepted certificate: its id, the exact bound established on each part, and counts.
 
-    def __init__(self, identity, bounds, leaves, claim):
-        self.id, self.bounds, self.leaves, self.claim = identity, bounds, leaves, claim
+    ``told``: what else there is to say of the claim, by name. A statement about matrices has no parts.
+    """
+
+    def __init__(self, identity, bounds, leaves, claim, told):
+        self.id, self.bounds, self.leaves, self.claim, self.told = identity, bounds, leaves, claim, told
 
 
 def check(path: str, arithmetic: Any, before_replay: Any = None, share: tuple[int, int] = (0, 1)) -> Checked:
@@ -34,6 +38,8 @@ def check(path: str, arithmetic: Any, before_replay: Any = None, share: tuple[in
     arithmetic.self_test()
     bundle = Bundle(path)
     try:
+        if bundle.read("claim").startswith(b"certify-statement "):
+            return _check_statement(bundle, arithmetic, before_replay)
         claim = Claim(bundle)
         require(
             bundle.read("claim.json") == render(claim),
@@ -46,9 +52,22 @@ def check(path: str, arithmetic: Any, before_replay: Any = None, share: tuple[in
         if before_replay is not None:
             before_replay()
         established, leaves = replay(arithmetic, claim, proof, share=share)
-        return Checked(bundle.id, established, leaves, claim)
+        return Checked(bundle.id, established, leaves, claim, claim.digests)
     finally:
         bundle.close()
+
+
+def _check_statement(bundle, arithmetic, before_replay):
+    """A statement is judged whole: every share of it is the whole."""
+    statement = Statement(bundle, arithmetic)
+    same = bundle.read("claim.json") == statement.render()
+    require(same, "rendering", "claim.json", "does not say what `claim` says")
+    evidence = Evidence(bundle, arithmetic)
+    bundle.read_rest()
+    if before_replay is not None:
+        before_replay()
+    statement.rule.check(statement, evidence)
+    return Checked(bundle.id, [], 1, statement, {"statement": statement.kind})
 
 
 def replay(

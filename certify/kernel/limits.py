@@ -18,6 +18,8 @@ SPLIT_SCALE = 2_000
 DEPTH = 1_000
 LEAVES = 10_000_000
 COORDINATES = 4_000
+# Rule psd: powers of two that scale a row.
+SHIFT = 2_000
 
 # Rows of `least` up to which sums of pairs are bounded too: their number grows with the square.
 PAIRED_ROWS = 16

@@ -20,13 +20,18 @@ def render(claim) -> bytes:
         "relation": claim.relation,
         "rules": 1,
         "semantics": "real",
-        "threshold": _number(claim.threshold),
+        "threshold": number(claim.threshold),
         "within": _within(claim.domain),
     }
+    return as_json(fields)
+
+
+def as_json(fields) -> bytes:
+    """Canonical JSON: keys sorted, no spaces, ASCII."""
     return _json(fields).encode("ascii")
 
 
-def _number(v) -> str:
+def number(v) -> str:
     return rational(v.numerator, v.denominator)
 
 
@@ -36,7 +41,7 @@ def _domain(domain):
         return {"hi": hi, "kind": "box", "lo": lo, "parts": 1}
     out = {"centres": domain.tensors[0], "kind": domain.kind, "parts": domain.parts}
     if domain.kind == "ball":
-        out |= {"norm": domain.norm, "radius": _number(domain.radius)}
+        out |= {"norm": domain.norm, "radius": number(domain.radius)}
     return out
 
 
@@ -45,7 +50,7 @@ def _within(domain):
         return None
     form, values = domain.within
     if form == "uniform":
-        return {"hi": _number(values[1]), "lo": _number(values[0])}
+        return {"hi": number(values[1]), "lo": number(values[0])}
     return {"hi": values[1], "lo": values[0]}
 
 
@@ -56,7 +61,7 @@ def _quantity(quantity):
     if form == "output":
         return {"index": quantity[1], "kind": form}
     if form == "least":
-        on_g, limits = quantity[2], [_number(v) for v in quantity[3]]
+        on_g, limits = quantity[2], [number(v) for v in quantity[3]]
         return {"kind": form, "minus": limits, "on-f": quantity[1], "on-g": None if on_g == "none" else on_g}
     return {"kind": form, "row" if form in ("functional", "upper") else "labels": quantity[1]}
 

@@ -10,7 +10,7 @@ from math import gcd
 from certify.kernel.limits import TENSOR_ENTRIES
 from certify.kernel.verdict import Rejected, limit, require
 
-WIDTH = {"f2": 2, "f4": 4, "f8": 8, "i4": 4, "i8": 8}
+WIDTH = {"f2": 2, "f4": 4, "f8": 8, **{f"i{w}": w for w in (4, 8, 16, 32, 64, 128)}}
 
 
 class Tensor:

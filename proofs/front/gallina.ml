@@ -15,7 +15,8 @@ let option show = function None -> "None" | Some x -> Printf.sprintf "(Some %s)"
 let app name arguments = "(" ^ String.concat " " (name :: arguments) ^ ")"
 let ratio (a, b) = Printf.sprintf "(%s, %s)" (integer a) (integer b)
 let record fields = "{| " ^ String.concat "; " (List.map (fun (k, v) -> k ^ " := " ^ v) fields) ^ " |}"
-let dtype = function F2 -> "F2" | F4 -> "F4" | F8 -> "F8" | I4 -> "I4" | I8 -> "I8"
+let dtype = function F2 -> "F2" | F4 -> "F4" | F8 -> "F8" | I4 -> "I4" | I8 -> "I8" | I16 -> "I16"
+  | I32 -> "I32" | I64 -> "I64" | I128 -> "I128"
 
 let tensor t =
   let bytes = "[" ^ String.concat "; " (List.map Z.to_string t.t_bytes) ^ "]%Z" in

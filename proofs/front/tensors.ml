@@ -4,7 +4,8 @@ open Words
 type t = { bundle : Bundle.t; known : (string * string * int, int) Hashtbl.t; mutable all : Kernel.tensor list }
 
 let store bundle = { bundle; known = Hashtbl.create 64; all = [] }
-let types = Kernel.[ ("f2", F2); ("f4", F4); ("f8", F8); ("i4", I4); ("i8", I8) ]
+let types = Kernel.[ ("f2", F2); ("f4", F4); ("f8", F8); ("i4", I4); ("i8", I8); ("i16", I16); ("i32", I32);
+  ("i64", I64); ("i128", I128) ]
 
 (* One integer for each byte value: a byte of a tensor costs a list cell and nothing else. *)
 let byte = Array.init 256 Z.of_int

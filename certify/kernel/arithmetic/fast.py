@@ -59,8 +59,8 @@ class Ints:
 
     def __floordiv__(self, d):
         """Floor of x / d for a positive Python integer d."""
-        if d == 1:
-            return self
+        if d & (d - 1) == 0:
+            return self >> (d.bit_length() - 1)
         x = _wide(self) if d >= _SAFE else self
         return _settle(x.a // d) if x.a.dtype == object else Ints(x.a // d, self.m // d + 1)
 
@@ -334,9 +334,12 @@ def matmul(x, y):
     bits = (53 - max(1, k).bit_length()) // 2
     wide = bound >= _SAFE
     out = np.zeros((x.shape[0], y.shape[1]), dtype=object if wide else np.int64)
-    for i, a in enumerate(_limbs(x, bits)):
-        for j, b in enumerate(_limbs(y, bits)):
-            part, shift = _blas(a, b), bits * (i + j)
+    left, right = _limbs(x, bits), _limbs(y, bits)
+    # Products of limbs with one shift are added up first: up to 2^9 numbers below 2^53 each.
+    for s in range(len(left) + len(right) - 1):
+        pairs = [(left[i], right[s - i]) for i in range(len(left)) if 0 <= s - i < len(right)]
+        for some in (pairs[k : k + 256] for k in range(0, len(pairs), 256)):
+            part, shift = sum(_blas(a, b) for a, b in some), bits * s
             if wide:
                 out = out + (part.astype(object) << shift)
             elif shift < 64:
@@ -393,9 +396,30 @@ def decode(kind, data):
     return Ints(lo, 1 << 60), Ints(lo + inexact, 1 << 60), h
 
 
+def exact(kind, data):
+    """IEEE bits exactly: (v, e) with value = v 2^e and e the least exponent in use; None where one is not finite."""
+    found = decode(kind, data)
+    if found is None:
+        return None
+    lo, hi, h = found
+    if not (hi - lo).a.any():
+        return lo, -h
+    values = np.frombuffer(data, dtype=f"<f{kind[1]}").astype(np.float64)
+    fraction, exponent = np.frexp(values)
+    m, least = (fraction * 2.0**53).astype(np.int64), int(exponent[values != 0].min())
+    return _settle(m.astype(object) << (np.where(m == 0, least, exponent) - least).astype(object)), least - 53
+
+
 def integers(kind, data):
     """Two's complement bytes as a vector."""
-    return _settle(np.frombuffer(data, dtype=f"<{kind}").astype(object))
+    width = int(kind[1:])
+    if width <= 8:
+        return _settle(np.frombuffer(data, dtype=f"<{kind}").astype(object))
+    digits = np.frombuffer(data, dtype="<u8").reshape(-1, width // 8).astype(object)
+    value = digits[:, -1] - ((digits[:, -1] >> 63) << 64)
+    for k in range(width // 8 - 2, -1, -1):
+        value = (value << 64) + digits[:, k]
+    return _settle(value)
 
 
 def self_test():

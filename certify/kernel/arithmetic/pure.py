@@ -220,8 +220,12 @@ def matmul(x, y):
     return Ints([sum(v * c[j] for j, v in line) for line in lines for c in columns], (x.shape[0], y.shape[1]))
 
 
-def decode(kind, data):
-    width, mantissa_bits, bias = {"f2": (2, 10, 15), "f4": (4, 23, 127), "f8": (8, 52, 1023)}[kind]
+_LAYOUT = {"f2": (2, 10, 15), "f4": (4, 23, 127), "f8": (8, 52, 1023)}
+
+
+def _dyadics(kind, data):
+    """Entries as (m, e) for m 2^e; None where one is not finite."""
+    width, mantissa_bits, bias = _LAYOUT[kind]
     top = (1 << (8 * width - 1 - mantissa_bits)) - 1
     parts = []
     for i in range(0, len(data), width):
@@ -231,14 +235,29 @@ def decode(kind, data):
             return None
         m = m + (1 << mantissa_bits) if field else m
         parts.append((-m if raw >> (8 * width - 1) else m, max(field, 1) - bias - mantissa_bits))
+    return parts
+
+
+def decode(kind, data):
+    parts = _dyadics(kind, data)
+    if parts is None:
+        return None
     exponents = [e for m, e in parts if m]
-    h = 60 - (max(exponents) + mantissa_bits + 1) if exponents else 0
+    h = 60 - (max(exponents) + _LAYOUT[kind][1] + 1) if exponents else 0
     lo = vector(m << (e + h) if e + h >= 0 else m >> -(e + h) for m, e in parts)
     return lo, vector(m << (e + h) if e + h >= 0 else -(-m >> -(e + h)) for m, e in parts), h
 
 
+def exact(kind, data):
+    found = _dyadics(kind, data)
+    if found is None:
+        return None
+    least = min((e for m, e in found if m), default=0)
+    return vector(m << (e - least) if m else 0 for m, e in found), least
+
+
 def integers(kind, data):
-    width = int(kind[1])
+    width = int(kind[1:])
     return vector(int.from_bytes(data[i : i + width], "little", signed=True) for i in range(0, len(data), width))
 
 
