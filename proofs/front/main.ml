@@ -6,15 +6,15 @@ let usage = "usage: certify-rocq [--json | --gallina] FOLDER"
 
 (* ---- judging *)
 
+let rendered bundle fields =
+  need (Bundle.read bundle "claim.json" = Rendering.text fields) "rendering" "claim.json" "does not say what `claim` says"
+
 type input = { bundle : Bundle.t; file : Parse.claim_file; store : Kernel.tensor list; proof : Kernel.proof_words }
 
-let read folder =
-  let bundle = Bundle.open_folder folder in
+let read bundle =
   let store = Tensors.store bundle in
   let file = Parse.claim store bundle in
-  need
-    (Bundle.read bundle "claim.json" = Rendering.text file.Parse.fields)
-    "rendering" "claim.json" "does not say what `claim` says";
+  rendered bundle file.Parse.fields;
   let proof = Parse.proof store bundle (Kernel.parts file.claim) in
   Bundle.read_rest bundle (fun _ -> true);
   { bundle; file; store = List.rev store.Tensors.all; proof }
@@ -25,9 +25,28 @@ type field = Text of string | Number of string | Texts of string list
 let refusal verdict code place reason =
   (verdict, [ ("code", Text code); ("place", Text place); ("reason", Text reason) ])
 
+let says code = Printf.sprintf "the checker says %s" code
+
+(* A statement about matrices. *)
+let judge_statement bundle now =
+  let store = Tensors.store bundle in
+  let file = Statement.claim store bundle in
+  rendered bundle file.Statement.fields;
+  let evidence = Statement.evidence store bundle in
+  Bundle.read_rest bundle (fun _ -> true);
+  now ();
+  match Kernel.judge_statement (List.rev store.Tensors.all) file.kind file.arguments evidence with
+  | Kernel.Ok () ->
+      ( "accepted",
+        [ ("id", Text bundle.Bundle.id); ("leaves", Number "1"); ("statement", Text file.kind); ("bounds", Texts []) ] )
+  | Kernel.Reject code -> refusal "rejected" code "proof" (says code)
+  | Kernel.Decline code -> refusal "declined" code "proof" (says code)
+
 let judge folder now =
   try
-    let i = read folder in
+    let bundle = Bundle.open_folder folder in
+    if Statement.is_statement (Bundle.read bundle "claim") then judge_statement bundle now else
+    let i = read bundle in
     now ();
     match Kernel.check i.store i.file.Parse.claim i.proof with
     | Kernel.Accepted (bounds, leaves) ->
@@ -87,7 +106,7 @@ let check as_json folder =
 (* The bundle as a Rocq file. *)
 let gallina folder =
   try
-    let i = read folder in
+    let i = read (Bundle.open_folder folder) in
     print_string (Gallina.file i.store i.file.Parse.claim i.proof);
     0
   with Rejected (code, place, text) | Declined (code, place, text) ->
