@@ -23,6 +23,7 @@ from certify.kernel.check import check, replay
 from certify.kernel.claim import Claim
 from certify.kernel.proof import Proof
 from certify.kernel.rendering import render
+from certify.kernel.statement import Statement
 from certify.kernel.verdict import Declined, Rejected
 from certify.networks.encode import TensorTable, network_text
 from certify.networks.graph import Affine, Free, Input, Network, Relu
@@ -67,7 +68,8 @@ def sealed(files: dict[str, bytes]) -> dict[str, bytes]:
     """The bundle with claim.json rendered anew when `claim` can be read, and a manifest that fits."""
     out = {n: d for n, d in files.items() if n != "manifest"}
     try:
-        out["claim.json"] = render(Claim(Reader(out)))
+        statement = out["claim"].startswith(b"certify-statement ")
+        out["claim.json"] = Statement(Reader(out), FAST).render() if statement else render(Claim(Reader(out)))
     except (Rejected, Declined):
         out.setdefault("claim.json", b"{}")
     return out | {"manifest": manifest(out)}
@@ -86,6 +88,15 @@ def renamed(files: dict[str, bytes], old: str, data: bytes) -> dict[str, bytes]:
     for name in ("claim", "proof"):
         out[name] = out[name].replace(before.encode(), after.encode())
     return out
+
+
+def edited(files: dict[str, bytes], name: str, old: str, new: str) -> dict[str, bytes]:
+    """One text file with the first ``old`` replaced; networks are renamed by their new digest."""
+    text = files[name].decode()
+    if old not in text:
+        raise ValueError(f"{name} does not hold {old!r}:\n{text}")
+    data = text.replace(old, new, 1).encode()
+    return sealed(renamed(files, name, data) if "/" in name else files | {name: data})
 
 
 def zipped(files: dict[str, bytes]) -> bytes:

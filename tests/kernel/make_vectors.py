@@ -8,6 +8,7 @@ the damage reaches the check it is meant for. Deterministic: a test regenerates 
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import itertools
 import shutil
@@ -29,6 +30,7 @@ from bundles import (
     Style,
     assemble,
     bundle,
+    edited,
     established,
     manifest,
     renamed,
@@ -65,15 +67,6 @@ BALLS = Region("ball", (np.array([[0.25, 0.5], [0.5, 0.75]]),), "linf", Fraction
 def tight(files: Files) -> Files:
     """The bundle claiming exactly what it establishes."""
     return with_threshold(files, max(established(files, FAST)))
-
-
-def edited(files: Files, name: str, old: str, new: str) -> Files:
-    """One text file with the first ``old`` replaced; networks are renamed by their new digest."""
-    text = files[name].decode()
-    if old not in text:
-        raise ValueError(f"{name} does not hold {old!r}:\n{text}")
-    data = text.replace(old, new, 1).encode()
-    return sealed(renamed(files, name, data) if "/" in name else files | {name: data})
 
 
 def network(files: Files, k: int = 0) -> str:
@@ -425,10 +418,25 @@ def distinct(line: str) -> bool:
     return lo != hi
 
 
+def statement_vectors():
+    """The modules beside this one that make vectors of statements: accept(), reject(), decline(), without manifests."""
+    for file in sorted((Path(__file__).parent / "statement_vectors").glob("*.py")):
+        spec = importlib.util.spec_from_file_location(f"statement_vectors_{file.stem}", file)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        yield module
+
+
 def vectors() -> dict[str, Files | bytes]:
     """Path below specs/vectors -> files of a directory bundle, or the bytes of a zip."""
     a = accepts()
     groups = {"accept": a, "reject": rejects(a), "decline": declines(a)}
+    for module in statement_vectors():
+        for kind, group in groups.items():
+            made = {k: v | {"manifest": manifest(v)} for k, v in getattr(module, kind, dict)().items()}
+            if twice := made.keys() & group.keys():
+                raise ValueError(f"{module.__name__}: {sorted(twice)[0]} has been made already")
+            group.update(made)
     return {f"{kind}/{name}": files for kind, group in groups.items() for name, files in group.items()}
 
 

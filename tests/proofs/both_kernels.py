@@ -30,12 +30,13 @@ def both(path: Path) -> tuple[tuple, tuple]:
     word, code, done = python_verdict(path, FAST)
     found = None
     if done is not None:
-        found = done.id, done.leaves, done.claim.digests["f"], done.claim.digests["g"], list(done.bounds)
+        found = done.id, done.leaves, done.told, list(done.bounds)
     report = rocq_report(path)
     mine = None
     if report["verdict"] == "accepted":
         bounds = [Fraction(b) for b in report["bounds"]]
-        mine = report["id"], report["leaves"], report["f"], report["g"], bounds
+        told = {k: report[k] for k in ("f", "g", "statement") if k in report}
+        mine = report["id"], report["leaves"], told, bounds
     return (word, code, found), (report["verdict"], report.get("code", ""), mine)
 
 
