@@ -17,6 +17,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from certify.errors import BadInput, CertifyError
 from certify.networks.graph import Network
 from certify.parallel_check import kernel_report
@@ -149,12 +151,32 @@ class Certificate:
         return Certificate(found)
 
 
+def _spoken_of(of: Any) -> list[tuple[str, str, int, int]]:
+    """(digest, type, rows, columns) of the matrices in a statement's claim.json that are their tensors times one."""
+    if isinstance(of, dict) and "tensor" in of:
+        t = of["tensor"]
+        return [(t["sha256"], t["dtype"], of["rows"], of["columns"])] if of["times"] == "1/1" else []
+    inside = of.values() if isinstance(of, dict) else of if isinstance(of, list) else ()
+    return [found for v in inside for found in _spoken_of(v)]
+
+
+def _as_spoken(array: Any) -> tuple[str, str, int, int]:
+    """The same of an array, a vector being one row; of a network nothing that a statement speaks of."""
+    if isinstance(array, Network):
+        return array.digest, "network", 0, 0
+    a = np.asarray(array)
+    data = np.ascontiguousarray(a, dtype=a.dtype.newbyteorder("<")).tobytes()
+    rows, columns = a.shape if a.ndim == 2 else (1, a.size)
+    return hashlib.sha256(data).hexdigest(), f"{a.dtype.kind}{a.dtype.itemsize}", rows, columns
+
+
 def check(
-    certificate: Certificate | str | os.PathLike[str], *models: Network, kernel: str = "exact", jobs: int = 1
+    certificate: Certificate | str | os.PathLike[str], *models: Any, kernel: str = "exact", jobs: int = 1
 ) -> Verdict:
     """Have the kernel judge a certificate in a fresh interpreter, or in several that share its leaves.
 
-    models: live networks whose digests must be those of the claim's f and g, in this order.
+    models: live networks whose digests must be those of the claim's f and g, in this order; for a statement, arrays
+    each of which must be one that it speaks of, stored as it is.
     kernel: "exact" (float64 BLAS on integers), "pure" (Python integers) or "rocq" (the program of certify.rocq).
     jobs: kernel processes; each reads everything and holds it in memory, and replays its share of the leaves. The
     rocq kernel is always one.
@@ -175,7 +197,13 @@ def check(
         report = rocq_report(path)
     else:
         report = kernel_report(path, ["--pure"] if kernel == "pure" else [], jobs)
-    if report["verdict"] == "accepted":
+    if report["verdict"] == "accepted" and "statement" in report and models:
+        spoken = _spoken_of(Certificate.load(path).claim["of"])
+        for k, model in enumerate(models):
+            if _as_spoken(model) not in spoken:
+                reason = f"the statement speaks of no such matrix as number {k + 1} of those given"
+                return Verdict("rejected", code="other-model", place="claim", reason=reason)
+    elif report["verdict"] == "accepted":
         for name, model in zip(("f", "g"), models, strict=False):
             if report[name] != model.digest:
                 reason = f"the claim is about {report[name][:16]}, this model is {model.digest[:16]}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from certify.certificate import Certificate
 from certify.errors import BadInput
+from certify.kernel.statements import KINDS
 
 # Lines of a proof that two subtrees follow.
 SPLITS = ("split", "sign", "sign-pair")
@@ -72,14 +73,41 @@ class ProofOutline:
 
 
 @dataclass(frozen=True)
+class MatrixSize:
+    """A matrix that a statement speaks of: its name there, the digest and type of its entries, its sides and factor."""
+
+    name: str
+    digest: str
+    dtype: str
+    rows: int
+    columns: int
+    times: str
+
+    def __str__(self) -> str:
+        factor = "" if self.times == "1/1" else f", times {_number(self.times)}"
+        return f"{self.name} = {self.digest[:16]}...: {self.rows} x {self.columns}, {self.dtype}{factor}"
+
+
+@dataclass(frozen=True)
+class EvidenceOutline:
+    """What stands behind a statement: matrices, and lines of integers."""
+
+    matrices: int
+    items: int
+
+    def __str__(self) -> str:
+        return f"{self.matrices} matrices, {self.items} lines of integers"
+
+
+@dataclass(frozen=True)
 class Explanation:
-    """A certificate in words and numbers; ``sentence`` is the theorem."""
+    """A certificate in words and numbers; ``sentence`` is the theorem. A statement has matrices in place of models."""
 
     id: str
     sentence: str
     domain: str
-    models: tuple[NetworkSize, ...]
-    proof: ProofOutline
+    models: tuple[NetworkSize | MatrixSize, ...]
+    proof: ProofOutline | EvidenceOutline
     sizes: dict[str, int]
     claim: dict[str, Any]
 
@@ -97,11 +125,36 @@ def explain(certificate: Certificate) -> Explanation:
     """What an accepted certificate says; raises BadInput for a bundle whose files do not fit together."""
     try:
         claim = certificate.claim
-        models = tuple(_network(certificate, n, claim[n]) for n in ("f", "g") if claim[n] != "zero")
+        if "statement" in claim:
+            return _statement(certificate, claim)
+        models: tuple[NetworkSize | MatrixSize, ...] = tuple(
+            _network(certificate, n, claim[n]) for n in ("f", "g") if claim[n] != "zero"
+        )
         proof = _outline(certificate.files["proof"])
         return Explanation(certificate.id, sentence(claim), domain(claim), models, proof, _sizes(certificate), claim)
     except (KeyError, IndexError, ValueError, TypeError) as e:
         raise BadInput(f"certificate {certificate.id[:16]}: expected an accepted one, found {e!r}") from None
+
+
+def _statement(certificate: Certificate, claim: dict[str, Any]) -> Explanation:
+    kind, of = claim["statement"], claim["of"]
+    meaning = " ".join((KINDS[kind].__doc__ or "").split("\n\n")[0].split()).replace("*", "").rstrip(".")
+    matrices: list[NetworkSize | MatrixSize] = []
+    numbers = []
+    for name, value in of.items():
+        several = isinstance(value, list)
+        for i, v in enumerate(value if several else [value]):
+            if isinstance(v, dict):
+                t = v["tensor"]
+                title = f"{name} {i + 1}" if several else name
+                matrices.append(MatrixSize(title, t["sha256"], t["dtype"], v["rows"], v["columns"], v["times"]))
+            else:
+                numbers.append(f"{name} = {_number(v) if isinstance(v, str) else v}")
+    first = [w[0] for w in _words(certificate.files["proof"])]
+    outline = EvidenceOutline(first.count("matrix"), first.count("item"))
+    said = f"{meaning}; {', '.join(numbers)}" if numbers else meaning
+    domain = "everything that the matrices below allow"
+    return Explanation(certificate.id, said, domain, tuple(matrices), outline, _sizes(certificate), claim)
 
 
 def sentence(claim: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The kernel's rules, traced: meaning, kernel code, theorem, vectors, property tests.
 
-Everything is found where it lives: a rule is a file of certify/kernel/rules, its meaning the first sentence there, its
-theorem `<stem>_correct` in proofs/rules/<stem>.v, its accept vectors are those named after it, its reject vectors those
+Everything is found where it lives: a rule is a file of certify/kernel/rules, or a kind of statement in
+certify/kernel/statements, its meaning the first sentence there, its theorem `<stem>_correct` in the file of its stem
+below proofs/rules or proofs/statements, its accept vectors are those named after it, its reject vectors those
 of the reason codes it can reject with, its property tests the functions of test files that name it in ``TESTED_RULES``.
 Only a source checkout has all of this; elsewhere what is missing is said to be.
 """
@@ -14,9 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from certify.kernel import rules
+from certify.kernel import rules, statements
 
 ROOT = Path(__file__).resolve().parents[1]
+# Where each family of rules lives: kernel, specification, proofs.
+FAMILIES = {
+    "rules": (Path(rules.__file__).parent, "rules.md"),
+    "statements": (Path(statements.__file__).parent, "statements.md"),
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,7 @@ class Rule:
     """One rule of the kernel and what stands behind it; paths are relative to the checkout's root."""
 
     name: str
+    family: str
     meaning: str
     kernel: str
     theorem: str
@@ -37,7 +44,7 @@ class Rule:
     def missing(self) -> list[str]:
         """What a complete rule has and this one has not."""
         have = {
-            "a section of specs/rules.md": self.spec,
+            f"a section of specs/{FAMILIES[self.family][1]}": self.spec,
             f"a theorem {self.theorem}": self.proved_in is not None,
             "accept vectors": bool(self.accept),
             "property tests": bool(self.tests),
@@ -46,34 +53,38 @@ class Rule:
 
 
 def all_rules(root: Path = ROOT) -> list[Rule]:
-    """Every rule of the kernel, in the order of specs/rules.md; those it does not name come last."""
-    folder = Path(rules.__file__).parent
-    text = _read(root / "specs" / "rules.md")
-    sections = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    """Every rule and kind of statement, in the order of its page of specs/; those it does not name come last."""
     tests = dict(_tests(root / "tests" / "kernel"))
-    found = [_rule(f, root, sections, tests) for f in sorted(folder.glob("*.py")) if f.stem != "__init__"]
-    return sorted(found, key=lambda r: (sections.index(r.name) if r.spec else len(sections), r.name))
+    found: list[Rule] = []
+    for family, (folder, page) in FAMILIES.items():
+        sections = re.findall(r"^## (.+)$", _read(root / "specs" / page), re.MULTILINE)
+        files = [f for f in sorted(folder.glob("*.py")) if f.stem != "__init__"]
+        mine = [_rule(f, family, root, sections, tests) for f in files]
+        found += sorted(mine, key=lambda r: (sections.index(r.name) if r.spec else len(sections), r.name))
+    return found
 
 
-def _rule(file: Path, root: Path, sections: list[str], tests: dict[str, list[str]]) -> Rule:
+def _rule(file: Path, family: str, root: Path, sections: list[str], tests: dict[str, list[str]]) -> Rule:
     stem = file.stem
+    name = stem if family == "rules" else stem.replace("_", "-")
     document = ast.get_docstring(ast.parse(file.read_text())) or ""
     codes = re.search(r"Rejects with: ([a-z\s,-]+)\.", document)
-    names = [] if codes is None else [c.strip() for c in codes.group(1).split(",")]
+    reasons = [] if codes is None else [c.strip() for c in codes.group(1).split(",")]
     vectors = root / "specs" / "vectors"
-    proof = root / "proofs" / "rules" / f"{stem}.v"
+    proof = root / "proofs" / family / f"{stem}.v"
     theorem = f"{stem}_correct"
     proved = re.search(rf"^(Theorem|Corollary|Lemma) {theorem}\b", _read(proof), re.MULTILINE)
     return Rule(
-        name=stem,
+        name=name,
+        family=family,
         meaning=document.split("\n")[0].split("*: ", 1)[-1].rstrip("."),
-        kernel=f"certify/kernel/rules/{file.name}",
+        kernel=f"certify/kernel/{family}/{file.name}",
         theorem=theorem,
-        proved_in=None if proved is None else f"proofs/rules/{proof.name}",
-        accept=_named(vectors / "accept", (stem, *_USERS.get(stem, ()))),
-        reject=_named(vectors / "reject", names),
-        tests=tests.get(stem, []),
-        spec=stem in sections,
+        proved_in=None if proved is None else f"proofs/{family}/{proof.name}",
+        accept=_named(vectors / "accept", (name, *_USERS.get(name, ()))),
+        reject=[v for v in _named(vectors / "reject", reasons) if family == "rules" or f"--{name}-" in v],
+        tests=tests.get(name, []),
+        spec=name in sections,
     )
 
 
@@ -109,7 +120,7 @@ def _read(file: Path) -> str:
 
 
 def status_table(found: list[Rule]) -> str:
-    """The table of specs/rules.md#status-of-proofs."""
+    """The table of specs/rules.md#status-of-proofs, or that of specs/statements.md, of the rules given."""
     lines = ["| rule | kernel | theorem | vectors | property tests |", "|---|---|---|---|---|"]
     for r in found:
         proved = f"`{r.theorem}`" + ("" if r.proved_in else " (pending)")

@@ -30,7 +30,8 @@ def check(
     certificate
         A .cert file or a directory.
     models
-        Model files whose exact content must be the claim's f and g, in this order.
+        Model files whose exact content must be the claim's f and g, in this order; .npy files, each of which must be a
+        matrix that a statement speaks of.
     claim
         A claim file that must say exactly what the certificate claims: networks, domain, quantity and threshold.
     kernel
@@ -46,10 +47,12 @@ def check(
     from certify.claim_text import encode_claim
     from certify.explain import explain as read
     from certify.networks.load import load
+    from certify.statements.arrays import load_array
 
-    if len(models) > 2:
+    arrays = [m for m in models if m.endswith(".npy")]
+    if len(models) - len(arrays) > 2:
         raise CertifyError(f"check: expected at most two models, f and g, found {len(models)}")
-    loaded = [load(m) for m in models]
+    loaded = [load_array(m) if m in arrays else load(m) for m in models]
     expected = None if claim is None else encode_claim(read_claim_file(claim).claim).text
     verdict = judge(certificate, *loaded, kernel=kernel)
     if verdict.accepted and expected is not None and Certificate.load(certificate).files["claim"] != expected:
@@ -65,8 +68,12 @@ def check(
         console.print(f"  kernel: {_KERNELS[kernel]}")
         if said is not None:
             console.print(f"  {said.sentence}")
-            console.print(f"  domain: {said.domain}")
-            console.print(f"  models: {_checked_models(models, said.claim['g'] == 'zero', claim)}")
+            if "statement" in said.claim:
+                compared = f"{', '.join(models)} are spoken of" if models else "not compared with any file"
+                console.print(f"  matrices: {compared}")
+            else:
+                console.print(f"  domain: {said.domain}")
+                console.print(f"  models: {_checked_models(models, said.claim['g'] == 'zero', claim)}")
     return EXIT[verdict.verdict]
 
 
@@ -97,13 +104,17 @@ def explain(certificate: str, /, *, json: Flag = False) -> int:
         console.print("  what a file claims that is not accepted means nothing, and is not repeated here")
         return EXIT[verdict.verdict]
     console.print(f"claim:   {said.sentence}")
-    console.print(f"domain:  {said.domain}")
+    if "statement" not in said.claim:
+        console.print(f"domain:  {said.domain}")
     for m in said.models:
-        console.print(f"model:   {m}")
+        console.print(
+            f"{'matrix' if 'statement' in said.claim else 'model'}: {'':{1 + ('statement' not in said.claim)}}{m}"
+        )
     console.print(f"proof:   {said.proof}")
-    console.print(
-        f"bounds:  {', '.join(show.upper(v) for v in verdict.bounds[:10])}{', ...' * (len(verdict.bounds) > 10)}"
-    )
+    if verdict.bounds:
+        console.print(
+            f"bounds:  {', '.join(show.upper(v) for v in verdict.bounds[:10])}{', ...' * (len(verdict.bounds) > 10)}"
+        )
     console.print("bytes:   " + ", ".join(f"{k} {v:,}" for k, v in said.sizes.items()))
     return EXIT[verdict.verdict]
 
