@@ -1,8 +1,7 @@
-"""Arrays from files, for the command line: .npy, or NAME of an .npz or .mat file as FILE:NAME."""
+"""Arrays and state-space systems from files, for the command line."""
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -10,32 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from certify.errors import BadInput
+from certify.selectors import Selector
 
 
-def load_array(spec: str) -> NDArray[Any]:
-    """The array of ``FILE.npy``, ``FILE.npz:NAME`` or ``FILE.mat:NAME``; sparse ones are made dense.
+def load_array(text: str) -> NDArray[Any]:
+    """The array of ``FILE.npy``, ``FILE.npz`` or ``FILE.npz:NAME``; raises BadInput when there is none."""
+    return Selector.parse(text, "array").read()
 
-    Raises BadInput when there is none, or when it holds Python objects.
-    """
-    name, _, entry = spec.partition(":")
+
+def load_system(name: str) -> tuple[NDArray[np.float64], ...]:
+    """(A, B, C, D) of an .npz or .mat file with these names, as float64; a missing D is zero. Raises BadInput."""
     path = Path(name)
     if not path.is_file():
-        raise BadInput(f"{name}: no such file")
-    try:
-        if path.suffix == ".mat":
-            from scipy.io import loadmat
+        raise BadInput(f"{path}: no such file")
+    found = _mat(path) if path.suffix == ".mat" else _npz(path)
+    missing = [k for k in "ABC" if k not in found]
+    if missing:
+        raise BadInput(f"{path}: expected arrays A, B, C and perhaps D, found no {missing[0]}")
+    # Some collections store sparse matrices, and small integers that would wrap when multiplied.
+    a, b, c = (np.asarray(v.toarray() if hasattr(v, "toarray") else v, dtype=np.float64) for v in map(found.get, "ABC"))
+    d = np.asarray(found["D"], dtype=np.float64) if "D" in found else np.zeros((c.shape[0], b.shape[1]))
+    return a, b, c, d
 
-            found: Any = loadmat(path)
-        else:
-            found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, TypeError, NotImplementedError, EOFError, zipfile.BadZipFile) as e:
-        raise BadInput(f"{name}: expected an array file, found {type(e).__name__} ({e})") from None
-    if isinstance(found, np.ndarray):
-        if entry:
-            raise BadInput(f"{name}: expected no name for a .npy file, found {entry}")
-        return found
-    names = [k for k in found if not k.startswith("__")]
-    if entry not in names:
-        raise BadInput(f"{name}: expected one of {', '.join(names)} after a colon, found {entry or 'nothing'}")
-    value = found[entry]
-    return np.asarray(value.toarray() if hasattr(value, "toarray") else value)
+
+def _mat(path: Path) -> dict[str, Any]:
+    from scipy.io import loadmat
+
+    try:
+        return dict(loadmat(path))
+    except (OSError, ValueError, TypeError, NotImplementedError, EOFError, KeyError, IndexError) as e:
+        raise BadInput(f"{path}: not a readable .mat file ({type(e).__name__})") from None
+
+
+def _npz(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            return {k: found[k] for k in found.files}
+    except Exception as e:
+        # A damaged zip or header makes NumPy raise almost anything.
+        raise BadInput(f"{path}: not a readable .npz file ({type(e).__name__})") from None

@@ -18,7 +18,7 @@ from certify.kernel.exact import Table
 from certify.kernel.tensors import Tensor
 from certify.kernel.words import Lines
 from certify.models import path as path_of
-from certify.statements.arrays import load_array
+from certify.statements.arrays import load_array, load_system
 from certify.statements.bound import Bound, judged
 from certify.statements.bundle import certificate
 from certify.statements.exact import exact, floats, fractions, of_integers
@@ -115,14 +115,24 @@ def test_a_statement_is_judged_explained_and_compared_with_arrays(tmp_path, caps
         assert ct.check(path, jobs=jobs).accepted
 
 
-def test_arrays_come_from_files(tmp_path):
+def test_arrays_and_systems_come_from_files(tmp_path):
+    scipy_io = pytest.importorskip("scipy.io")
     np.save(tmp_path / "a.npy", Q)
     np.savez(tmp_path / "b.npz", Q=Q)
     assert (load_array(str(tmp_path / "a.npy")) == Q).all() and (load_array(f"{tmp_path}/b.npz:Q") == Q).all()
-    (tmp_path / "c.npy").write_bytes(b"nothing")
-    for bad in ("a.npy:Q", "b.npz", "b.npz:R", "c.npy", "d.npy"):
-        with pytest.raises(BadInput, match=bad.split(":")[0]):
-            load_array(f"{tmp_path}/{bad}")
+    abc = {"A": Q.astype(np.int8), "B": Q[:, :1], "C": Q[:1]}
+    np.savez(tmp_path / "s.npz", **abc)
+    scipy_io.savemat(tmp_path / "s.mat", abc)
+    for name in ("s.npz", "s.mat"):
+        a, b, c, d = load_system(str(tmp_path / name))
+        assert (
+            a.dtype == np.float64 and (a == Q).all() and b.shape == (2, 1) and (d == np.zeros((1, 1))).all() and c.any()
+        )
+    (tmp_path / "c.npz").write_bytes(b"nothing")
+    (tmp_path / "c.mat").write_bytes(b"nothing")
+    for bad in ("b.npz", "c.npz", "c.mat", "d.mat"):
+        with pytest.raises(BadInput, match=bad):
+            load_system(str(tmp_path / bad))
 
 
 def test_a_bound_says_how_much_exactness_cost():
