@@ -20,6 +20,8 @@ LEAVES = 10_000_000
 COORDINATES = 4_000
 # Rule psd: powers of two that scale a row.
 SHIFT = 2_000
+# Kind lumping: powers of the macro chain.
+POWERS = 2_000
 
 # Rows of `least` up to which sums of pairs are bounded too: their number grows with the square.
 PAIRED_ROWS = 16

@@ -1,5 +1,12 @@
 """Kinds of statements about matrices: one file each, SIGNATURE and check(statement, evidence). Spec: statements.md."""
 
-from certify.kernel.statements import s_procedure
+from certify.kernel.statements import difference_gain, lipschitz, lumping, s_procedure, stationary, super_solution
 
-KINDS = {"s-procedure": s_procedure}
+KINDS = {
+    "difference-gain": difference_gain,
+    "lipschitz": lipschitz,
+    "lumping": lumping,
+    "s-procedure": s_procedure,
+    "stationary": stationary,
+    "super-solution": super_solution,
+}
