@@ -127,3 +127,34 @@ let file store c p =
       "Proof. destruct accepted as (bounds & leaves & E). exact (check_correct _ _ _ _ _ E). Qed.";
       "Print Assumptions the_claim_holds.";
       "" ]
+
+(* ---- statements about matrices *)
+
+let matrix m =
+  record
+    [ ("mw_tensor", nat m.mw_tensor); ("mw_rows", nat m.mw_rows); ("mw_columns", nat m.mw_columns);
+      ("mw_num", integer m.mw_num); ("mw_den", integer m.mw_den) ]
+
+let argument = function
+  | AMatrix m -> app "AMatrix" [ matrix m ]
+  | AMatrices l -> app "AMatrices" [ list matrix l ]
+  | ARational q -> app "ARational" [ ratio q ]
+  | ACount n -> app "ACount" [ nat n ]
+  | AInteger z -> app "AInteger" [ integer z ]
+
+let statement store kind arguments e =
+  let evidence = record [ ("ev_matrices", list matrix e.ev_matrices); ("ev_items", list (list integer) e.ev_items) ] in
+  String.concat "\n"
+    [ "(* Made from a bundle; see proofs/README.md. *)";
+      "From Coq Require Import String ZArith List.";
+      "From Certify Require Import syntax result exact kinds.";
+      "Import ListNotations.";
+      "Definition the_store : store := " ^ list tensor store ^ ".";
+      "Definition the_words : list argument := " ^ list argument arguments ^ ".";
+      "Definition the_evidence : evidence := " ^ evidence ^ ".";
+      "Lemma accepted : judge_statement the_store \"" ^ kind ^ "\" the_words the_evidence = Ok tt.";
+      "Proof. vm_compute. reflexivity. Qed.";
+      "Theorem the_statement_holds : words_hold the_store \"" ^ kind ^ "\" the_words.";
+      "Proof. exact (judge_statement_correct _ _ _ _ accepted). Qed.";
+      "Print Assumptions the_statement_holds.";
+      "" ]

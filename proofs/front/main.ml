@@ -27,15 +27,21 @@ let refusal verdict code place reason =
 
 let says code = Printf.sprintf "the checker says %s" code
 
-(* A statement about matrices. *)
-let judge_statement bundle now =
+(* A statement about matrices: tensors, the statement, the evidence for it. *)
+let read_statement bundle =
   let store = Tensors.store bundle in
   let file = Statement.claim store bundle in
   rendered bundle file.Statement.fields;
   let evidence = Statement.evidence store bundle in
   Bundle.read_rest bundle (fun _ -> true);
+  (List.rev store.Tensors.all, file, evidence)
+
+let is_statement bundle = Statement.is_statement (Bundle.read bundle "claim")
+
+let judge_statement bundle now =
+  let store, file, evidence = read_statement bundle in
   now ();
-  match Kernel.judge_statement (List.rev store.Tensors.all) file.kind file.arguments evidence with
+  match Kernel.judge_statement store file.kind file.arguments evidence with
   | Kernel.Ok () ->
       ( "accepted",
         [ ("id", Text bundle.Bundle.id); ("leaves", Number "1"); ("statement", Text file.kind); ("bounds", Texts []) ] )
@@ -45,7 +51,7 @@ let judge_statement bundle now =
 let judge folder now =
   try
     let bundle = Bundle.open_folder folder in
-    if Statement.is_statement (Bundle.read bundle "claim") then judge_statement bundle now else
+    if is_statement bundle then judge_statement bundle now else
     let i = read bundle in
     now ();
     match Kernel.check i.store i.file.Parse.claim i.proof with
@@ -106,8 +112,16 @@ let check as_json folder =
 (* The bundle as a Rocq file. *)
 let gallina folder =
   try
-    let i = read (Bundle.open_folder folder) in
-    print_string (Gallina.file i.store i.file.Parse.claim i.proof);
+    let bundle = Bundle.open_folder folder in
+    let text =
+      if is_statement bundle then
+        let store, file, evidence = read_statement bundle in
+        Gallina.statement store file.kind file.arguments evidence
+      else
+        let i = read bundle in
+        Gallina.file i.store i.file.Parse.claim i.proof
+    in
+    print_string text;
     0
   with Rejected (code, place, text) | Declined (code, place, text) ->
     prerr_endline (Printf.sprintf "%s: %s [%s]" (escaped place) (escaped text) code);

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROOFS = Path(__file__).resolve().parents[2] / "proofs"
-SOURCES = sorted(p for folder in (".", "rules") for p in (PROOFS / folder).glob("*.v"))
+SOURCES = sorted(p for folder in (".", "rules", "statements") for p in (PROOFS / folder).glob("*.v"))
 
 # Classical logic and the real numbers, as the library has them.
 ALLOWED = {
@@ -26,6 +26,13 @@ Definition as_the_readme_says :
   forall store claim proof bounds leaves,
     check.check store claim proof = Accepted bounds leaves -> claim_holds store claim
   := check_correct.
+Print Assumptions as_the_readme_says.
+"""
+ABOUT_STATEMENTS = """
+From Certify Require Import syntax result exact kinds.
+Definition as_the_readme_says :
+  forall store kind words evidence, judge_statement store kind words evidence = Ok tt -> words_hold store kind words
+  := judge_statement_correct.
 Print Assumptions as_the_readme_says.
 """
 
@@ -79,9 +86,10 @@ def test_the_scan_sees_what_it_looks_for():
 
 
 @needs_theorems
-def test_the_top_theorem_assumes_what_rocqs_library_does(tmp_path):
+@pytest.mark.parametrize("question", [QUESTION, ABOUT_STATEMENTS], ids=["claims", "statements"])
+def test_the_top_theorems_assume_what_rocqs_library_does(tmp_path, question):
     asked = tmp_path / "asked.v"
-    asked.write_text(QUESTION)
+    asked.write_text(question)
     done = subprocess.run(
         ["coqc", "-q", "-Q", str(PROOFS), "Certify", str(asked)], capture_output=True, text=True, check=False
     )
