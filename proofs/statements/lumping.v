@@ -92,9 +92,9 @@ Fixpoint add_up (m : Z) (columns : list (list Z)) (den one : Z) (half start limi
       _ <- need "not-contracting" (tau <? one) ;;
       need "limit-too-low"
         ((sn * tau * (one - tau) * hd + hn * total * one * sd) * ld <=? ln * (one - tau) * one * sd * hd)
-  | S left =>
+  | S fewer =>
       _ <- need "limit-too-low" ((sn * tau * hd + hn * total * sd) * ld <=? ln * one * sd * hd) ;;
-      add_up m columns den one half start limit left (t + 1) (next_power columns den power) (total + tau)
+      add_up m columns den one half start limit fewer (t + 1) (next_power columns den power) (total + tau)
   end.
 
 Definition check (s : store) (w : words) (e : evidence) : result unit :=
