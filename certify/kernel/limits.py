@@ -22,6 +22,8 @@ COORDINATES = 4_000
 SHIFT = 2_000
 # Kind lumping: powers of the macro chain.
 POWERS = 2_000
+# Products of polynomials: pairs of terms.
+TERMS = 1 << 20
 
 # Rows of `least` up to which sums of pairs are bounded too: their number grows with the square.
 PAIRED_ROWS = 16

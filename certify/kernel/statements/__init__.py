@@ -1,11 +1,22 @@
 """Kinds of statements about matrices: one file each, SIGNATURE and check(statement, evidence). Spec: statements.md."""
 
-from certify.kernel.statements import difference_gain, lipschitz, lumping, s_procedure, stationary, super_solution
+from certify.kernel.statements import (
+    difference_gain,
+    invariant,
+    lipschitz,
+    lumping,
+    polynomial,
+    s_procedure,
+    stationary,
+    super_solution,
+)
 
 KINDS = {
     "difference-gain": difference_gain,
+    "invariant": invariant,
     "lipschitz": lipschitz,
     "lumping": lumping,
+    "polynomial": polynomial,
     "s-procedure": s_procedure,
     "stationary": stationary,
     "super-solution": super_solution,

@@ -1,0 +1,1 @@
+"""Inequalities with symbols in them: polynomials, derivations, a library of inequalities."""

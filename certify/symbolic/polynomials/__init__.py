@@ -1,0 +1,1 @@
+"""Polynomial inequalities with exact certificates: parse, search for sums of squares, make them exact."""
