@@ -27,6 +27,11 @@ _WHERE = {
     "certify.strategy": ["prove", "bound", "strengths"],
     "certify.certificate": ["Certificate", "check"],
     "certify.results": ["Result", "Bracket"],
+    "certify.convex.lumping.lump": ["lump"],
+    "certify.convex.lumping.refine": ["refine_partition"],
+    "certify.convex.lumping.stationary": ["stationary_bounds"],
+    "certify.convex.budget": ["error_budget"],
+    "certify.convex.influence": ["ising_comparison"],
     "certify.errors": ["CertifyError"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
@@ -59,6 +64,11 @@ if TYPE_CHECKING:
         round_to,
         subspace,
     )
+    from certify.convex.budget import error_budget
+    from certify.convex.influence import ising_comparison
+    from certify.convex.lumping.lump import lump
+    from certify.convex.lumping.refine import refine_partition
+    from certify.convex.lumping.stationary import stationary_bounds
     from certify.domains import box, l1, l2, linf, points
     from certify.errors import CertifyError
     from certify.networks.graph import Network

@@ -16,7 +16,7 @@ import numpy as np
 from certify.kernel.arithmetic import fast
 from certify.kernel.exact import Matrix, identity
 from certify.kernel.limits import POWERS
-from certify.kernel.statements.lumping import _size
+from certify.kernel.statements.lumping import row_norm
 from certify.statements.exact import Floats
 
 # Powers of the macro chain are rounded to so many bits in the check; s m 2^-BITS is added to each tau.
@@ -65,7 +65,7 @@ def established(macro: Matrix, half: Fraction, start: Fraction, steps: int, bits
     turned = [[(i + d) % m for i in range(m)] for d in range(1, m // 2 + 1)]
     power, total, most = identity(fast, m).n << bits, Fraction(0), Fraction(0)
     for t in range(steps + 1):
-        apart = max(_size(power - power.take_rows(rows)) for rows in turned)
+        apart = max(row_norm(power - power.take_rows(rows)) for rows in turned)
         tau = Fraction(apart + 2 * t * m, 2 << bits)
         if t == steps:
             break

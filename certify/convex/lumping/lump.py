@@ -23,7 +23,7 @@ from certify.convex.lumping.observe import Observed, Split, widest_split, worst_
 from certify.errors import BadInput
 from certify.kernel.arithmetic import fast
 from certify.kernel.exact import Matrix
-from certify.kernel.statements.lumping import _size
+from certify.kernel.statements.lumping import row_norm
 from certify.numbers import Scalar, rational
 from certify.results import Bracket
 from certify.statements.bound import Bound, judged
@@ -91,7 +91,7 @@ def lump(P: Any, partition: Any, macro: Any = None, start: Scalar = 0) -> Bound:
 def _half(moved: Matrix, small: Chain, index: NDArray[np.int64]) -> Fraction:
     """eps / 2, exactly."""
     lost = moved - Matrix(fast, small.exact.n.take_rows(index.tolist()), small.exact.den)
-    return Fraction(_size(lost.n), 2 * lost.den)
+    return Fraction(row_norm(lost.n), 2 * lost.den)
 
 
 def _details(

@@ -46,7 +46,7 @@ def check(s, e) -> None:
     index = whole.tolist()
     moved = Matrix(s.a, s.a.fold(chain.n, index, m), chain.den)
     lost = moved - Matrix(s.a, macro.n.take_rows(index), macro.den)
-    half = Fraction(_size(lost.n), 2 * lost.den)
+    half = Fraction(row_norm(lost.n), 2 * lost.den)
     if half:
         _add_up(s.a, macro, half, start, s["limit"], e.items)
     else:
@@ -64,7 +64,7 @@ def _add_up(a, macro, half, start, most, items):
     turned = [[(i + d) % m for i in range(m)] for d in range(1, m // 2 + 1)]
     power, total = identity(a, m).n << bits, Fraction(0)
     for t in range(steps + 1):
-        apart = max(_size(power - power.take_rows(rows)) for rows in turned)
+        apart = max(row_norm(power - power.take_rows(rows)) for rows in turned)
         tau = Fraction(apart + 2 * t * m, 2 << bits)
         if t < steps:
             _within(start * tau + half * total, most, t)
@@ -77,6 +77,6 @@ def _within(value, most, t):
     require(value <= most, "limit-too-low", "claim", f"the limit is below the bound for time {t}")
 
 
-def _size(x):
+def row_norm(x):
     """The largest l1 norm of a row."""
     return (x.positive_part() - x.negative_part()).row_sums().largest()
