@@ -23,7 +23,7 @@ NOTE = "marginals of the two measures differ by these in TV at most, by Dobrushi
 
 
 def ising_comparison(J: Any, J_coarse: Any) -> Budget:
-    """How far marginals move when couplings of an Ising model are changed or dropped; fields are any, the same for both.
+    """How far marginals move when couplings of an Ising model are changed or dropped, with the same fields in both.
 
     J, J_coarse: symmetric couplings (n, n) with a zero diagonal, of exp(sum_(i<j) J_ij s_i s_j + sum_i h_i s_i), spins
     s_i = 1 or -1. C_ij = tanh |J_ij| and b_i = tanh(sum_j |J_ij - J'_ij| / 2), rounded up. Unknown where couplings are
