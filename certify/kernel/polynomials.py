@@ -8,7 +8,7 @@
     --------------------------------------------------------  split
     p >= 0
 
-Identities hold coefficient by coefficient. Items of a proof, from the root, the first side of a split before the second:
+Identities hold coefficient by coefficient. Items of a proof, from the root, the first side of a split first:
 
     1 E C              split on r = C x^E
     2 E B G K I...     a term of the leaf: G >= 0 by matrices K, K + 1, over z = B x^E, times premises I
@@ -82,7 +82,8 @@ def exponents(m, n, place):
 
 def polynomial(powers, coefficients, n, place):
     """A polynomial of n variables from exponents (terms, n) and coefficients (1, terms)."""
-    keys, terms = exponents(powers, n, place), {}
+    keys = exponents(powers, n, place)
+    terms: dict[tuple[int, ...], int] = {}
     same_shape(coefficients, 1, len(keys), "the coefficients", place)
     for e, c in zip(keys, coefficients.n.tolist(), strict=True):
         terms[e] = terms.get(e, 0) + c
@@ -142,7 +143,8 @@ def _square(e, n, powers, basis, gram, hint):
         same_shape(b, g.shape[0], len(keys), "the polynomials of a form", "proof")
         g = b.T @ g @ b
     same_shape(g, len(keys), len(keys), "a form", "proof")
-    terms, entries = {}, iter(g.n.tolist())
+    terms: dict[tuple[int, ...], int] = {}
+    entries = iter(g.n.tolist())
     for row in keys:
         for column in keys:
             both, c = tuple(map(add, row, column)), next(entries)

@@ -1,7 +1,7 @@
 """Statements and proofs of the kinds *polynomial* and *invariant*, from polynomials to what a bundle stores.
 
-A proof is a tree: ``Split`` on the sign of a polynomial, ``Leaf`` with an identity. The numbers of premises are those of
-the statement's inequalities, then those of the splits above the leaf; equalities are numbered on their own.
+A proof is a tree: ``Split`` on the sign of a polynomial, ``Leaf`` with an identity. Premises are numbered: the
+statement's inequalities, then those of the splits above the leaf; equalities are numbered on their own.
 Builds what it is told; ``gap`` says what a leaf leaves open, in exact arithmetic.
 
     goal, given = x + y, [x, y]                     # Poly
@@ -119,7 +119,10 @@ def pair(p: Poly) -> list[Any]:
 def polynomial_statement(
     goal: Poly, inequalities: Sequence[Poly] = (), equalities: Sequence[Poly] = ()
 ) -> dict[str, Any]:
-    """goal >= 0 wherever the inequalities are >= 0 and the equalities 0: what ``certificate("polynomial", ...)`` takes."""
+    """goal >= 0 wherever the inequalities are >= 0 and the equalities 0.
+
+    What ``certificate("polynomial", ...)`` takes.
+    """
     matrices = [m for p in (goal, *inequalities, *equalities) for m in pair(p)]
     return {"variables": goal.n, "polynomials": matrices, "equalities": len(equalities)}
 
