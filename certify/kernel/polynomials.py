@@ -1,19 +1,19 @@
 """Polynomials with exact coefficients, and proofs that one is not negative where others are not. Never searches.
 
-    p = sum_k s_k prod_(i in S_k) g_i + sum_j q_j h_j      s_k = z_k' G_k z_k, G_k >= 0 (rule psd)
+    t = sum_k s_k prod_(i in S_k) g_i + sum_j q_j h_j      s_k = z_k' G_k z_k, G_k >= 0 (rule psd)
     ----------------------------------------------------------------------------------------------  leaf
-    p >= 0 wherever all g_i >= 0 and all h_j = 0; wherever means nowhere when p is -1
+    p >= 0 wherever all g_i >= 0 and all h_j = 0      t: one of p, -1, -p^2, -p^4 ..
 
     p >= 0 where also r >= 0      p >= 0 where also -r >= 0
     --------------------------------------------------------  split
     p >= 0
 
-Identities hold coefficient by coefficient. Items of a proof, from the root, the first side of a split first:
+Complete, with the split on p: Stengle 1974, Theorem 4. Identities hold coefficient by coefficient. Items of a proof, from the root, the first side of a split first:
 
     1 E C              split on r = C x^E
     2 E B G K I...     a term of the leaf: G >= 0 by matrices K, K + 1, over z = B x^E, times premises I
     3 J E C            a term of the leaf: C x^E times equality J
-    0 W                end of the leaf; W = 1: what was added up is -1, so there is no such x
+    0 W                end of the leaf; what was added up is p (W = 0), or -p^(2 W - 2): no such x, or p = 0 there
 
 B = -1: z is the monomials x^E themselves. K = -1: G is a row of weights >= 0, a diagonal. Matrices E hold exponents, a
 row for each term. Premises: those of the statement, then those of the splits.
@@ -29,6 +29,10 @@ from operator import add
 from certify.kernel.exact import diagonal, same_shape
 from certify.kernel.limits import DEPTH, TERMS
 from certify.kernel.verdict import limit, require
+
+
+# The largest W of a leaf.
+POWERS = 5
 
 
 class Polynomial:
@@ -106,8 +110,10 @@ def follows(e, at, n, goal, premises, equalities):
         require(count == len(words), "item", "proof", f"item {at} is of no kind")
         at += 1
         if code == 0:
-            require(words[0] in (0, 1), "item", "proof", "a leaf ends with 0 or 1")
+            require(0 <= words[0] <= POWERS, "item", "proof", f"a leaf ends with 0 to {POWERS}")
             aim = goal if words[0] == 0 else Polynomial({(0,) * n: -1})
+            for _ in range(words[0] - 1):
+                aim = aim * goal * goal
             require(not (aim + -total).terms, "identity", "proof", "what was added up is not what was to be shown")
             todo.pop()
             total = Polynomial({})

@@ -83,14 +83,14 @@ class Eliminated:
                 terms += [Multiple(t.polynomial * m, k) for k, m in own.items() if t.polynomial * m]
             else:
                 terms.append(t)
-        rest = gap(Leaf(tuple(terms), leaf.contradiction), goal, inequalities, self.original.equalities)
+        rest = gap(Leaf(tuple(terms), leaf.power), goal, inequalities, self.original.equalities)
         extra: dict[int, Poly] = {}
         for s in self.steps:
             q, rest = _divided(rest, s)
             for k, m in s.combination.items():
                 extra[k] = extra.get(k, Poly(goal.n)) + q * m
         terms += [Multiple(q, k) for k, q in extra.items() if q]
-        return Leaf(tuple(terms), leaf.contradiction)
+        return Leaf(tuple(terms), leaf.power)
 
 
 def _linear(equalities: Sequence[tuple[Poly, object]]) -> tuple[int, int, Fraction] | None:

@@ -70,10 +70,14 @@ class Multiple:
 
 @dataclass(frozen=True)
 class Leaf:
-    """The sum of its terms is the goal; or -1, when no point satisfies the premises."""
+    """The sum of its terms is the goal; or -goal^(2 power): then no point satisfies the premises, or the goal is 0."""
 
     terms: tuple[Squares | Gram | Multiple, ...]
-    contradiction: bool = False
+    power: int | None = None
+
+    def aim(self, goal: Poly) -> Poly:
+        """What the terms have to add up to."""
+        return goal if self.power is None else -(goal ** (2 * self.power))
 
 
 @dataclass(frozen=True)
@@ -100,14 +104,14 @@ def quadratic(monomials: Sequence[Exponents], m: Matrix) -> Poly:
 
 
 def gap(leaf: Leaf, goal: Poly, inequalities: Sequence[Poly], equalities: Sequence[Poly] = ()) -> Poly:
-    """What is missing: the goal (or -1) minus the leaf's terms. Zero for a proof; ``inequalities`` with the splits'."""
+    """What is missing: the leaf's aim minus its terms. Zero for a proof; ``inequalities`` with the splits'."""
     parts = []
     for t in leaf.terms:
         if isinstance(t, Multiple):
             parts.append(t.polynomial * equalities[t.equality])
         else:
             parts.append(t.value() * product(goal.n, (inequalities[k] for k in t.premises)))
-    return (Poly.constant(goal.n, -1) if leaf.contradiction else goal) - total(goal.n, parts)
+    return leaf.aim(goal) - total(goal.n, parts)
 
 
 def pair(p: Poly) -> list[Any]:
@@ -203,7 +207,7 @@ class _Writer:
                 continue
             for t in p.terms:
                 self.items.append(self.term(t))
-            self.items.append([0, int(p.contradiction)])
+            self.items.append([0, 0 if p.power is None else p.power + 1])
 
     def term(self, t: Squares | Gram | Multiple) -> list[int]:
         if isinstance(t, Multiple):
