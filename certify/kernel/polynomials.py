@@ -8,7 +8,8 @@
     --------------------------------------------------------  split
     p >= 0
 
-Complete, with the split on p: Stengle 1974, Theorem 4. Identities hold coefficient by coefficient. Items of a proof, from the root, the first side of a split first:
+With a split on p and W without limit this is complete (Stengle 1974, the Positivstellensatz). Identities hold
+coefficient by coefficient. Items of a proof, from the root, the first side of a split first:
 
     1 E C              split on r = C x^E
     2 E B G K I...     a term of the leaf: G >= 0 by matrices K, K + 1, over z = B x^E, times premises I
@@ -30,9 +31,8 @@ from certify.kernel.exact import diagonal, same_shape
 from certify.kernel.limits import DEPTH, TERMS
 from certify.kernel.verdict import limit, require
 
-
 # The largest W of a leaf.
-POWERS = 5
+ENDS = 5
 
 
 class Polynomial:
@@ -110,7 +110,7 @@ def follows(e, at, n, goal, premises, equalities):
         require(count == len(words), "item", "proof", f"item {at} is of no kind")
         at += 1
         if code == 0:
-            require(0 <= words[0] <= POWERS, "item", "proof", f"a leaf ends with 0 to {POWERS}")
+            require(0 <= words[0] <= ENDS, "item", "proof", f"a leaf ends with 0 to {ENDS}")
             aim = goal if words[0] == 0 else Polynomial({(0,) * n: -1})
             for _ in range(words[0] - 1):
                 aim = aim * goal * goal
