@@ -38,6 +38,13 @@ class Assumption:
         return ()
 
 
+def _not_negative(a: Assumption) -> None:
+    """Raise BadInput for a size that cannot be: everything would follow from it."""
+    for p in a.parameters:
+        if p.is_negative:
+            raise BadInput(f"{a}: expected a number >= 0, found {p}")
+
+
 A = TypeVar("A", bound=Assumption)
 
 
@@ -47,6 +54,9 @@ class NormBound(Assumption):
 
     vector: Vector
     radius: Any
+
+    def __post_init__(self) -> None:
+        _not_negative(self)
 
     @property
     def parameters(self) -> tuple[Any, ...]:
@@ -96,6 +106,9 @@ class Lipschitz(Assumption):
     constant: Any
     on: str = ""
 
+    def __post_init__(self) -> None:
+        _not_negative(self)
+
     @property
     def parameters(self) -> tuple[Any, ...]:
         return (self.constant,)
@@ -112,6 +125,9 @@ class Close(Assumption):
     second: Map
     error: Any
     on: str = ""
+
+    def __post_init__(self) -> None:
+        _not_negative(self)
 
     @property
     def parameters(self) -> tuple[Any, ...]:

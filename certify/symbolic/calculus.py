@@ -48,18 +48,21 @@ class Calculus:
 
     def __init__(self, assumptions: Sequence[Assumption]) -> None:
         self.lines: dict[Vector, Line] = {}
+        self.letters: dict[Any, Any] = {}
+        self.missing: dict[str, None] = {}
         self._open: set[Vector] = set()
         self._bounds = {}
         for a in assumptions:
             if isinstance(a, NormBound):
                 size, v = split(a.vector)
                 if v and v not in self._bounds:
-                    self._bounds[v] = (a.radius / size, a)
-        self._lipschitz = [a for a in assumptions if isinstance(a, Lipschitz)] + [
-            b for a in assumptions if isinstance(a, Slope) and (b := _as_lipschitz(a)) is not None
+                    self._bounds[v] = (self._letter(a.radius) / size, a)
+        self._lipschitz = [
+            (a, self._letter(a.constant if isinstance(a, Lipschitz) else quotient(a)))
+            for a in assumptions
+            if isinstance(a, Lipschitz | Slope)
         ]
-        self._origin = {x: a for a in assumptions for x in _sources(a)}
-        self._close = [a for a in assumptions if isinstance(a, Close)]
+        self._close = [(a, self._letter(a.error)) for a in assumptions if isinstance(a, Close)]
         self._inside = {(a.vector, a.region): a for a in assumptions if isinstance(a, Inside)}
         self._free = {a.map: a for a in assumptions if isinstance(a, Independent)}
         self._equal: dict[Atom, tuple[Vector, Equal]] = {}
@@ -70,32 +73,43 @@ class Calculus:
                     atom, c = left.terms[0]
                     self._equal[atom] = (right / c, a)
 
+    def _letter(self, parameter: Any) -> Any:
+        """A number or a symbol as it is; any other expression gets a letter of its own. None is negative."""
+        import sympy
+
+        if parameter.is_Rational or parameter.is_Symbol:
+            return parameter
+        for letter, meant in self.letters.items():
+            if meant == parameter:
+                return letter
+        letter = sympy.Dummy(f"p{len(self.letters)}", nonnegative=True)
+        self.letters[letter] = parameter
+        return letter
+
     def need(self, v: Vector) -> tuple[Any, Vector]:
         """|v| = size |w|, with a line about w (or w the zero vector). Raises NoBound where the rules end."""
         size, w = split(v)
         if not w or w in self.lines or w in self._open:
             return size, w
         self._open.add(w)
-        before, reasons = dict(self.lines), []
+        before, deepest = dict(self.lines), ""
         try:
             for right, constant, reason, used in self._rules(w):
                 try:
                     needed = [(self.need(u), c) for u, c in right]
                 except NoBound as e:
-                    reasons.append(str(e))
+                    deepest = deepest or f"; {e}"
                     self.lines = dict(before)
                     continue
                 kept: dict[Vector, Any] = {}
                 for (s, u), c in needed:
                     if u:
                         kept[u] = kept.get(u, 0) + c * s
-                real = tuple(self._origin.get(a, a) for a in used)
-                self.lines[w] = Line(w, tuple(kept.items()), constant, reason, real)
+                self.lines[w] = Line(w, tuple(kept.items()), constant, reason, tuple(used))
                 return size, w
         finally:
             self._open.discard(w)
-        deepest = f"; {reasons[0]}" if reasons and len(reasons[0]) < 300 else ""
-        raise NoBound(f"goal: nothing that is assumed bounds |{w}|{deepest}")
+        raise NoBound(f"nothing that is assumed bounds |{w}|{deepest if len(deepest) < 300 else ''}")
 
     def _rules(self, w: Vector) -> Iterator[Step]:
         if w in self._bounds:
@@ -153,20 +167,26 @@ class Calculus:
     def _constants(self, f: Map, a: Vector, b: Vector) -> Iterator[tuple[Any, list[Assumption]]]:
         if f.kind == "projection":
             yield scalar(1), []
-        for x in self._lipschitz:
-            if x.map == f and (places := self._placed(x.on, [a, b])) is not None:
-                yield x.constant, [x, *places]
+        for x, constant in self._lipschitz:
+            if x.map != f or (isinstance(x, Slope) and x.at_zero):
+                continue
+            places = self._placed(x.on if isinstance(x, Lipschitz) else "", [a, b])
+            if places is not None:
+                yield constant, [x, *places]
 
     def _errors(self, f: Map, g: Map, at: Vector) -> Iterator[tuple[Any, list[Assumption]]]:
-        for x in self._close:
+        for x, error in self._close:
             if {x.first, x.second} == {f, g} and (places := self._placed(x.on, [at])) is not None:
-                yield x.error, [x, *places]
+                yield error, [x, *places]
 
     def _placed(self, region: str, points: Sequence[Vector]) -> list[Assumption] | None:
         """The assumptions that put the points into the region; None when one is missing."""
         if not region:
             return []
         found = [self._inside.get((p, region)) for p in points]
+        for p, x in zip(points, found, strict=True):
+            if x is None:
+                self.missing[f"nothing says that {p} lies in {region}"] = None
         return [x for x in found if x is not None] if all(found) else None
 
     def _images(self, w: Vector) -> Iterator[Step]:
@@ -188,10 +208,9 @@ class Calculus:
             for constant, why in self._constants(f, v, ZERO):
                 yield [(v, constant)], scalar(0), f"{f} is linear", why
         if len(w.terms) == 1 and f is not None and atom.argument is not None:
-            for x in self._lipschitz:
-                origin = self._origin.get(x)
-                if x.map == f and isinstance(origin, Slope) and origin.at_zero:
-                    yield [(atom.argument, x.constant)], scalar(0), f"{f} takes 0 to 0", [x]
+            for x, constant in self._lipschitz:
+                if x.map == f and isinstance(x, Slope) and x.at_zero:
+                    yield [(atom.argument, constant)], scalar(0), f"{f} takes 0 to 0", [x]
 
     def _expanded(self, w: Vector) -> tuple[Vector, list[Assumption]]:
         out, used = ZERO, []
@@ -209,9 +228,8 @@ def split(v: Vector) -> tuple[Any, Vector]:
     """|v| = size |w|, where w has the leading coefficient 1."""
     if not v:
         return scalar(0), v
-    lead = v.terms[0][1]
     # The leading term is the first in the order of names, so that u - v and v - u are one.
-    lead = min(v.terms, key=lambda t: (len(str(t[0])), str(t[0])))[1] if len(v.terms) > 1 else lead
+    lead = min(v.terms, key=lambda t: (len(str(t[0])), str(t[0])))[1]
     if not lead.is_number and len(v.terms) > 1 and any(not (c / lead).is_number for _, c in v.terms):
         return scalar(1), v
     return _size(lead), v / lead
@@ -226,15 +244,8 @@ def _size(c: Any) -> Any:
     raise BadInput(f"a coefficient: the sign of {c} is not known; make its symbols nonnegative")
 
 
-def _as_lipschitz(a: Slope) -> Lipschitz | None:
-    """A sector condition bounds the quotient by max(|low|, |high|); about zero it does so for quotients from zero."""
+def quotient(a: Slope) -> Any:
+    """A sector condition bounds the quotient |f(u) - f(v)| / |u - v| by max(|low|, |high|)."""
     import sympy
 
-    high = sympy.Max(sympy.Abs(a.low), sympy.Abs(a.high))
-    return Lipschitz(a.map, high, on="0" if a.at_zero else "")
-
-
-def _sources(a: Assumption) -> list[Assumption]:
-    if isinstance(a, Slope) and (b := _as_lipschitz(a)) is not None:
-        return [b]
-    return []
+    return sympy.Max(sympy.Abs(a.low), sympy.Abs(a.high))

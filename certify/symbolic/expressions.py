@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from certify.errors import BadInput
 from certify.numbers import rational
@@ -35,10 +35,16 @@ def scalar(value: Any, place: str = "a number") -> Any:
 
 @dataclass(frozen=True)
 class Map:
-    """An unknown map of vectors. kind: any, projection (orthogonal, linear), linear or gradient (of ``function``)."""
+    """An unknown map of vectors.
+
+    kind: any, projection (orthogonal, linear), linear, gradient (of a function), family (maps f_1, f_2, ..., for towers
+    only) or tower (with ``layers`` and a symbol for its depth).
+    """
 
     name: str
     kind: str = "any"
+    layers: Layer | None = None
+    depth: Any = None
 
     @property
     def linear(self) -> bool:
@@ -47,6 +53,8 @@ class Map:
     def __call__(self, z: Vector) -> Vector:
         """The image. A linear map goes through sums; a projection leaves what it has projected."""
         z = as_vector(z, f"the argument of {self.name}")
+        if self.kind == "family":
+            raise BadInput(f"{self.name}: a family is applied as a tower: tower({self.name}, n)(x)")
         if not self.linear:
             return Vector.of({Atom(str(self), self, z): scalar(1)})
         total = ZERO
@@ -54,6 +62,13 @@ class Map:
             kept = self.kind == "projection" and atom.map == self
             total = total + c * (Vector.of({atom: scalar(1)}) if kept else _applied(self, atom))
         return total
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.name, self.kind))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __str__(self) -> str:
         return self.name
@@ -72,7 +87,7 @@ class Residual:
         return f"(id + {self.branch})"
 
 
-Layer = Map | Residual
+Layer: TypeAlias = Map | Residual
 
 
 @dataclass(frozen=True)
@@ -104,8 +119,12 @@ class Atom:
     def __hash__(self) -> int:
         return self._hash
 
-    def __str__(self) -> str:
+    @cached_property
+    def _text(self) -> str:
         return self.name if self.argument is None else f"{self.name}({self.argument})"
+
+    def __str__(self) -> str:
+        return self._text
 
 
 def _applied(f: Map, atom: Atom) -> Vector:
@@ -322,6 +341,29 @@ def function(name: str) -> Function:
 def residual(h: Map) -> Residual:
     """The layer z + h(z)."""
     return Residual(h)
+
+
+def family(name: str) -> Map:
+    """Unknown maps f_1, f_2, ...: the layers of a tower."""
+    return Map(_names(name, "family")[0], "family")
+
+
+def tower(layer: Layer, depth: Any) -> Map:
+    """f_n o ... o f_1 of a symbolic depth n, for a family, one map again and again, or residual layers of these."""
+    import sympy
+
+    if not isinstance(depth, sympy.Symbol):
+        raise BadInput(f"tower: expected a symbol for the depth, found {depth!r}; for a number use through([...], x)")
+    if not isinstance(layer, Map | Residual):
+        raise BadInput(f"tower: expected a map, a family or residual(...), found {str(layer)[:40]!r}")
+    return Map(f"tower[{layer}, {depth}]", "tower", layer, depth)
+
+
+def sequence(name: str) -> Any:
+    """Numbers c_1, c_2, ... >= 0, one for each layer of a family."""
+    import sympy
+
+    return sympy.IndexedBase(_names(name, "sequence")[0], nonnegative=True)
 
 
 def through(layers: Sequence[Layer] | Iterable[Layer], z: Vector) -> Vector:

@@ -17,18 +17,27 @@ from certify.symbolic.expressions import Vector, scalar
 
 @dataclass(frozen=True)
 class Solved:
-    """D |goal| <= N, with one multiplier for each line, provided that every condition is positive."""
+    """D |goal| <= N, with one multiplier for each line, provided that every condition is positive.
+
+    multipliers and numerator are written in the letters of ``conditions`` (letter: what it stands for), so that they
+    have no negative coefficient; ``plain`` removes these letters.
+    """
 
     goal: Vector
     lines: tuple[Line, ...]
     multipliers: tuple[Any, ...]
     denominator: Any
     numerator: Any
-    conditions: tuple[Any, ...]
+    conditions: dict[Any, Any]
+
+    def plain(self, expression: Any) -> Any:
+        for letter, meant in reversed(self.conditions.items()):
+            expression = expression.subs(letter, meant)
+        return expression
 
     @property
     def bound(self) -> Any:
-        return self.numerator / self.denominator
+        return self.plain(self.numerator) / self.plain(self.denominator)
 
 
 @dataclass
@@ -49,23 +58,32 @@ def solve(goal: Vector, lines: Sequence[Line]) -> Solved:
         gains = {index[v]: c for v, c in line.right}
         own = scalar(1) - gains.pop(i, scalar(0))
         rows.append(_Row(own, gains, line.constant, {i: scalar(1)}))
-    k, conditions = index[goal], []
-    # A line uses lines that were finished before it, except in circles: from the first on, each is put into the later.
+    k = index[goal]
+    conditions: dict[Any, Any] = {}
+
+    def named(own: Any) -> Any:
+        """1 - gain of a circle gets a letter."""
+        if own == 1:
+            return own
+        letter = sympy.Dummy(f"d{len(conditions)}", positive=True)
+        conditions[letter] = own
+        return letter
+
+    # From the first line on, each is put into those that use it and are not finished; the goal's is finished last.
     for j in range(len(rows)):
         if j == k:
             continue
         used = [i for i, r in enumerate(rows) if i != j and j in r.gains and (i > j or i == k)]
-        if used and (rows[j].own != 1) and rows[j].own not in conditions:
-            conditions.append(rows[j].own)
+        if used:
+            rows[j].own = named(rows[j].own)
         for i in used:
             rows[i] = _put(rows[i], rows[j], i, j)
     last = rows[k]
-    if last.own != 1 and last.own not in conditions:
-        conditions.append(last.own)
     if last.gains:
-        raise AssertionError("an unknown was not eliminated")
-    multipliers = tuple(sympy.expand(last.weights.get(i, 0)) for i in range(len(rows)))
-    return Solved(goal, tuple(lines), multipliers, last.own, last.constant, tuple(conditions))
+        raise AssertionError(f"unknowns {sorted(last.gains)} were not eliminated")
+    own = named(last.own)
+    multipliers = tuple(scalar(0) + last.weights.get(i, 0) for i in range(len(rows)))
+    return Solved(goal, tuple(lines), multipliers, own, last.constant, conditions)
 
 
 def _put(row: _Row, by: _Row, i: int, j: int) -> _Row:
