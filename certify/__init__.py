@@ -32,6 +32,7 @@ _WHERE = {
     "certify.convex.lumping.stationary": ["stationary_bounds"],
     "certify.convex.budget": ["error_budget"],
     "certify.convex.influence": ["ising_comparison"],
+    "certify.convex.lipschitz.gains": ["lipschitz", "difference_gain"],
     "certify.errors": ["CertifyError"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     )
     from certify.convex.budget import error_budget
     from certify.convex.influence import ising_comparison
+    from certify.convex.lipschitz.gains import difference_gain, lipschitz
     from certify.convex.lumping.lump import lump
     from certify.convex.lumping.refine import refine_partition
     from certify.convex.lumping.stationary import stationary_bounds
