@@ -33,6 +33,7 @@ _WHERE = {
     "certify.convex.budget": ["error_budget"],
     "certify.convex.influence": ["ising_comparison"],
     "certify.convex.lipschitz.gains": ["lipschitz", "difference_gain"],
+    "certify.symbolic.derive": ["derive"],
     "certify.errors": ["CertifyError"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
@@ -40,6 +41,8 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("inequalities", "symbolic"):
+        return import_module(f"certify.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'certify' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
@@ -77,4 +80,5 @@ if TYPE_CHECKING:
     from certify.networks.load import load
     from certify.results import Bracket, Result
     from certify.strategy import bound, prove, strengths
+    from certify.symbolic.derive import derive
     from certify.vnnlib import read_vnnlib

@@ -59,8 +59,8 @@ def number(expression: Any, values: Mapping[Any, Fraction]) -> Fraction | None:
 
 
 def sample(symbols: Sequence[Any]) -> dict[Any, Fraction]:
-    """Different numbers in (0, 1), so that gains are below one."""
-    return {s: Fraction(1, k + 2) for k, s in enumerate(symbols)}
+    """Different numbers in (0, 1), so that gains are below one; whole numbers for symbols that are."""
+    return {s: Fraction(k + 2) if s.is_integer else Fraction(1, k + 2) for k, s in enumerate(symbols)}
 
 
 def worst(
@@ -102,7 +102,7 @@ def _choices(
 ) -> Iterator[tuple[dict[Map, Affine], tuple[int, ...]]]:
     maps = {a.map: None for a in _atoms(goal, assumptions) if a.map is not None}
     for x in assumptions:
-        maps |= {m: None for m in _maps(x)}
+        maps |= dict.fromkeys(_maps(x))
     root = {m: m for m in maps}
     edges = []
     for x in assumptions:
@@ -221,7 +221,9 @@ def _evaluate(
     if value is None:
         return None
     names = {str(s): v for s, v in values.items()}
-    return Instance({str(m): v for m, v in maps.items()}, dict(zip(map(str, free), point, strict=True)), names, abs(value))
+    return Instance(
+        {str(m): v for m, v in maps.items()}, dict(zip(map(str, free), point, strict=True)), names, abs(value)
+    )
 
 
 def _unit(k: int, n: int) -> list[Fraction]:
@@ -260,10 +262,10 @@ def _holds(x: Assumption, maps: Mapping[Map, Affine], values: Mapping[Any, Fract
         v, r = at(x.vector), number(x.radius, values)
         return v is not None and r is not None and abs(v) <= r
     if isinstance(x, Equal):
-        return at(x.left) == at(x.right)
+        return bool(at(x.left) == at(x.right))
     if isinstance(x, Lipschitz):
         c = number(x.constant, values)
-        return c is not None and abs(maps[x.map][0]) <= c
+        return c is not None and abs(maps[x.map][0]) <= c and not (x.contracts and c >= 1)
     if isinstance(x, Close):
         (a, b), (c, d), e = maps[x.first], maps[x.second], number(x.error, values)
         return a == c and e is not None and abs(b - d) <= e
@@ -275,13 +277,13 @@ def _holds(x: Assumption, maps: Mapping[Map, Affine], values: Mapping[Any, Fract
         m = number(x.modulus, values)
         return m is not None and maps[x.map][0] >= m
     if isinstance(x, Independent):
-        return maps[x.kept] == (1, 0) or maps[x.map][0] == 0
+        return maps[x.kept] == (Fraction(1), Fraction(0)) or maps[x.map][0] == 0
     if isinstance(x, Relation):
         total = number(x.form.constant, values)
-        for (a, b), c in x.form.products:
-            q, u, v = number(c, values), at(Vector.of({a: 1})), at(Vector.of({b: 1}))
+        for (one, two), coefficient in x.form.products:
+            q, u, v = number(coefficient, values), at(Vector.of({one: 1})), at(Vector.of({two: 1}))
             if total is None or q is None or u is None or v is None:
                 return False
-            total += q * u * v
-        return total is not None and total >= 0
+            total = total + Fraction(q * u * v)
+        return bool(total is not None and total >= 0)
     return isinstance(x, Inside)

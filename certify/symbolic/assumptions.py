@@ -100,11 +100,12 @@ class Inside(Assumption):
 
 @dataclass(frozen=True)
 class Lipschitz(Assumption):
-    """|f(u) - f(v)| <= L |u - v|."""
+    """|f(u) - f(v)| <= L |u - v|; ``contracts``: with L < 1."""
 
     map: Map
     constant: Any
     on: str = ""
+    contracts: bool = False
 
     def __post_init__(self) -> None:
         _not_negative(self)
@@ -207,7 +208,7 @@ def contraction(f: Map, factor: Any, on: str = "") -> Lipschitz:
     q = scalar(factor, f"the factor of {f}")
     if q.is_number and not 0 <= q < 1:
         raise BadInput(f"contraction of {f}: expected a factor in [0, 1), found {factor}")
-    return Lipschitz(_map(f, "contraction"), q, on)
+    return Lipschitz(_map(f, "contraction"), q, on, contracts=True)
 
 
 def close(f: Map, g: Map, error: Any, on: str = "") -> Close:
@@ -238,7 +239,10 @@ def monotone(f: Map, modulus: Any = 0) -> Monotone:
 
 
 def convex(f: Function, strong: Any = 0, smooth: Any = None) -> Convex:
-    """F is ``strong``-strongly convex and ``smooth``-smooth (None: not smooth); raises BadInput unless strong < smooth."""
+    """F is ``strong``-strongly convex and ``smooth``-smooth; None: convex, perhaps not smooth.
+
+    Raises BadInput unless 0 <= strong < smooth.
+    """
     if not isinstance(f, Function):
         raise BadInput(f"convex: expected a function (certify.symbolic.function), found {str(f)[:40]!r}")
     m = scalar(strong, f"the convexity of {f.name}")
@@ -313,6 +317,20 @@ def standing(used: Iterable[Assumption]) -> str:
     """proved, conditional or statistical: the worth of a conclusion from these."""
     found = {a.standing for a in used}
     return "statistical" if "statistical" in found else "conditional" if "user-asserted" in found else "proved"
+
+
+def letters(assumptions: Iterable[Assumption]) -> set[Any]:
+    """The symbols of all parameters, coefficients and constants."""
+    found: set[Any] = set()
+    for a in assumptions:
+        for v in vars(a).values():
+            if hasattr(v, "free_symbols"):
+                found |= v.free_symbols
+            elif isinstance(v, Vector):
+                found |= {s for _, c in v.terms for s in c.free_symbols}
+            elif isinstance(v, Form):
+                found |= {s for _, c in (*v.products, *v.values) for s in c.free_symbols} | v.constant.free_symbols
+    return found
 
 
 def points_of(v: Vector) -> list[Atom]:

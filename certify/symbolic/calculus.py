@@ -51,7 +51,7 @@ class Calculus:
         self.letters: dict[Any, Any] = {}
         self.missing: dict[str, None] = {}
         self._open: set[Vector] = set()
-        self._bounds = {}
+        self._bounds: dict[Vector, tuple[Any, NormBound]] = {}
         for a in assumptions:
             if isinstance(a, NormBound):
                 size, v = split(a.vector)
@@ -153,7 +153,7 @@ class Calculus:
             return
         rest = w - Vector.of({first: c, second: -c})
         size, rests = _size(c), [(rest, scalar(1))] if rest else []
-        for e, at in [(e, at) for at in (b, a) for e in self._errors(f, g, at)] if f != g else [(None, b)]:
+        for e, at in [(e, p) for p in (b, a) for e in self._errors(f, g, p)] if f != g else [(None, b)]:
             error = scalar(0) if e is None else e[0]
             used = [] if e is None else e[1]
             if a == b:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
 from certify.errors import BadInput
-from certify.symbolic.affine import number, worst
+from certify.symbolic.affine import number, sample, worst
+from certify.symbolic.assumptions import Assumption, letters
 from certify.symbolic.derivation import Derivation
 from certify.symbolic.evaluate import above
 from certify.symbolic.expressions import Norm
@@ -15,15 +16,15 @@ from certify.symbolic.expressions import Norm
 Decision = tuple[bool | None, bool, Any, Fraction | None, tuple[str, ...]]
 
 
-def decide(d: Derivation) -> Decision:
+def decide(d: Derivation, assumptions: Sequence[Assumption]) -> Decision:
     """(holds, refuted, instance, attained there, notes) for the goal's limit."""
     limit = d.goal.claimed
     if d.found and _below(d.bound, limit):
         return True, False, None, None, ()
-    for values in _samples(d):
+    for values in _samples(d, assumptions):
         found = d.instance if not values else None
         if values and isinstance(d.goal.of, Norm):
-            found = worst(d.goal.of.vector, d.used, values)
+            found = worst(d.goal.of.vector, assumptions, values)
         if found is not None and _passes(found.value, limit, values):
             return False, True, found, found.value, (f"there the claimed limit is {_at(limit, values)}",)
     return None, False, None, None, ("the claimed limit is neither proved nor refuted",)
@@ -48,16 +49,16 @@ def _below(bound: Any, limit: Any) -> bool:
     return False
 
 
-def _samples(d: Derivation) -> Iterator[dict[Any, Fraction]]:
+def _samples(d: Derivation, assumptions: Sequence[Assumption]) -> Iterator[dict[Any, Fraction]]:
     """Numbers to try for the parameters; one empty choice when there are none."""
-    symbols = sorted(d.goal.claimed.free_symbols | (d.bound.free_symbols if d.bound is not None else set()), key=str)
+    symbols = sorted(d.goal.claimed.free_symbols | letters(assumptions), key=str)
     if not symbols:
         yield {}
         return
     for k in range(1, 8):
-        yield {s: Fraction(k, 4) for s in symbols}
-    yield {s: Fraction(1, j + 2) for j, s in enumerate(symbols)}
-    yield {s: Fraction(j + 1, len(symbols) + 1) for j, s in enumerate(symbols)}
+        yield {s: Fraction(k) if s.is_integer else Fraction(k, 4) for s in symbols}
+    yield sample(symbols)
+    yield sample(symbols[::-1])
 
 
 def _at(limit: Any, values: dict[Any, Fraction]) -> Any:

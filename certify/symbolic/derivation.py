@@ -70,8 +70,10 @@ class Derivation:
 
     @property
     def tight(self) -> bool | None:
-        """Whether the bound is attained where it was tried; None when no instance was found."""
-        return None if self.attained is None or self.against is None else self.attained == self.against
+        """Whether an instance attains the bound, exactly or within a relative 1e-6; None when none was found."""
+        if self.attained is None or self.against is None:
+            return None
+        return self.against - self.attained <= abs(self.against) / 1_000_000
 
     def latex(self) -> str:
         """The derivation, to be read."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any, Literal
 
 from certify.errors import BadInput
-from certify.symbolic.assumptions import Assumption
+from certify.symbolic.assumptions import Assumption, letters
 from certify.symbolic.calculus import NoBound
 from certify.symbolic.derivation import Derivation
 from certify.symbolic.expressions import Norm
@@ -45,16 +44,16 @@ def derive(assumptions: Sequence[Assumption], goal: Goal | Any, method: Method =
 
         found = by_norms(known, goal)
     if method == "norms" or (found is not None and found.found and found.tight is not False):
-        return _judged(found, goal)
-    if _symbols(known, goal) or _towers(goal):
-        return _judged(found or _unknown(goal, "gram", "multipliers are found for numbers only"), goal)
+        return _judged(found, goal, known)
+    if letters(known) or _towers(goal):
+        return _judged(found or _unknown(goal, "gram", "multipliers are found for numbers only"), goal, known)
     from certify.symbolic.gram import by_gram
 
     try:
         other = by_gram(known, goal)
     except NoBound as e:
         other = _unknown(goal, "gram", str(e))
-    return _judged(_better(found, other), goal)
+    return _judged(_better(found, other), goal, known)
 
 
 def _unknown(goal: Goal, method: str, why: str) -> Derivation:
@@ -72,22 +71,13 @@ def _better(one: Derivation | None, other: Derivation) -> Derivation:
     return other
 
 
-def _symbols(assumptions: Sequence[Assumption], goal: Goal) -> bool:
-    """Whether any parameter is a letter."""
-    import sympy
-
-    for a in assumptions:
-        for v in vars(a).values():
-            if isinstance(v, sympy.Basic) and v.free_symbols:
-                return True
-    return False
-
-
 def _towers(goal: Goal) -> bool:
-    return isinstance(goal.of, Norm) and any(a.map is not None and a.map.kind == "tower" for a, _ in goal.of.vector.terms)
+    return isinstance(goal.of, Norm) and any(
+        a.map is not None and a.map.kind == "tower" for a, _ in goal.of.vector.terms
+    )
 
 
-def _judged(d: Derivation | None, goal: Goal) -> Derivation:
+def _judged(d: Derivation | None, goal: Goal, assumptions: Sequence[Assumption]) -> Derivation:
     """With the claim, if any, decided."""
     if d is None:
         raise AssertionError("a method gave nothing")
@@ -95,7 +85,7 @@ def _judged(d: Derivation | None, goal: Goal) -> Derivation:
         return d
     from certify.symbolic.claims import decide
 
-    holds, refuted, instance, attained, notes = decide(d)
+    holds, refuted, instance, attained, notes = decide(d, assumptions)
     return replace(
         d,
         claim_holds=holds,
@@ -104,6 +94,3 @@ def _judged(d: Derivation | None, goal: Goal) -> Derivation:
         attained=attained if refuted else d.attained,
         notes=(*d.notes, *notes),
     )
-
-
-Attained = tuple[bool | None, bool, Any, Fraction | None, tuple[str, ...]]

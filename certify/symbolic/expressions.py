@@ -60,7 +60,7 @@ class Map:
         total = ZERO
         for atom, c in z.terms:
             kept = self.kind == "projection" and atom.map == self
-            total = total + c * (Vector.of({atom: scalar(1)}) if kept else _applied(self, atom))
+            total = total + (Vector.of({atom: scalar(1)}) if kept else _applied(self, atom)) * c
         return total
 
     @cached_property
@@ -168,7 +168,7 @@ class Vector:
         return Vector(tuple((a, -c) for a, c in self.terms))
 
     def __sub__(self, other: Any) -> Vector:
-        return self + -as_vector(other, "a summand")
+        return self.__add__(-as_vector(other, "a summand"))
 
     def __rsub__(self, other: Any) -> Vector:
         return as_vector(other, "a summand") - self
@@ -183,7 +183,7 @@ class Vector:
         q = scalar(factor, "the divisor of a vector")
         if q == 0:
             raise BadInput("the divisor of a vector: expected another number than 0")
-        return self * (1 / q)
+        return self.__mul__(1 / q)
 
     def __abs__(self) -> Norm:
         return Norm(self)

@@ -11,7 +11,7 @@ from certify.symbolic.expressions import Form, Norm, scalar
 
 @dataclass(frozen=True)
 class Goal:
-    """The supremum of ``of`` over everything that satisfies the assumptions; ``claimed`` is a limit to prove or refute."""
+    """The supremum of ``of`` over everything that satisfies the assumptions; ``claimed`` is a limit that is claimed."""
 
     of: Norm | Form
     claimed: Any = None

@@ -141,7 +141,7 @@ def document(d: Derivation) -> str:
     out.append(r"\end{itemize}")
     if d.found:
         out += [r"\paragraph{Steps.}", r"\begin{align*}"]
-        out += [rf"  {said} && \text{{{why}}} \\" for said, why in d.steps[:MOST]]
+        out += [rf"  {said} && \text{{{_text(why)}}} \\" for said, why in d.steps[:MOST]]
         if len(d.steps) > MOST:
             out.append(rf"  & \cdots && \text{{{len(d.steps) - MOST} more}} \\")
         out[-1] = out[-1].removesuffix(r" \\")
@@ -154,6 +154,14 @@ def document(d: Derivation) -> str:
     if d.tight:
         out.append(rf"The bound is attained: {_verbatim(d.instance)}.")
     return "\n".join(out) + "\n"
+
+
+def _text(said: str) -> str:
+    """Words for text mode."""
+    said = re.sub(r"([_#%&$^])", r"\\\1{}", said)
+    for word, meant in (("<=", r"$\le$"), (">=", r"$\ge$"), ("|", "$|$"), ("<", r"$\langle$"), (">", r"$\rangle$")):
+        said = said.replace(word, meant)
+    return said
 
 
 def _verbatim(text: Any) -> str:

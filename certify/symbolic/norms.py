@@ -1,4 +1,4 @@
-"""Derivations from inequalities between norms: find the lines, solve them, have the identity checked, try to attain it."""
+"""Derivations from inequalities between norms: find the lines, solve them, have the identity checked, attain it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 from certify.errors import BadInput
 from certify.statements.bound import judged
 from certify.symbolic.affine import Instance, number, sample, worst
-from certify.symbolic.assumptions import Assumption
+from certify.symbolic.assumptions import Assumption, letters
 from certify.symbolic.calculus import Calculus, Line, NoBound
 from certify.symbolic.derivation import Derivation
-from certify.symbolic.expressions import Norm, Vector, scalar
+from certify.symbolic.expressions import Norm, scalar
 from certify.symbolic.goals import Goal
 from certify.symbolic.identities import lines_certificate
 from certify.symbolic.latex import expression, norm
@@ -70,10 +70,14 @@ def _solved(s: Solved, size: Any, c: Calculus, assumptions: Sequence[Assumption]
     for meant in s.conditions.values():
         at = s.plain(meant)
         if at.is_number and not at > 0:
-            return Derivation(goal, "norms", False, None, notes=(f"a circle has a gain of {1 - at}, which is not below 1",))
+            return Derivation(
+                goal, "norms", False, None, notes=(f"a circle has a gain of {1 - at}, which is not below 1",)
+            )
     parts = lines_certificate(s)
     if parts is None:
-        return Derivation(goal, "norms", False, None, notes=("the identity could not be written with nonnegative weights",))
+        return Derivation(
+            goal, "norms", False, None, notes=("the identity could not be written with nonnegative weights",)
+        )
     of, (matrices, items) = parts
     made, said = judged("polynomial", of, matrices, items)
 
@@ -108,7 +112,7 @@ def with_instance(d: Derivation, assumptions: Sequence[Assumption]) -> Derivatio
     assert isinstance(d.goal.of, Norm)
     if d.bound is None or len(d.used) > WRITTEN_OUT:
         return d
-    symbols = sorted(_free(assumptions) | d.bound.free_symbols, key=str)
+    symbols = sorted(letters(assumptions) | d.bound.free_symbols, key=str)
     values = sample(symbols)
     limit = number(d.bound, values)
     if limit is None:
@@ -119,17 +123,6 @@ def with_instance(d: Derivation, assumptions: Sequence[Assumption]) -> Derivatio
     if found.value > limit:
         raise AssertionError(f"{d.goal}: {found.value} is attained above the bound {limit}; please report")
     return replace(d, attained=found.value, against=limit, instance=found)
-
-
-def _free(assumptions: Sequence[Assumption]) -> set[Any]:
-    import sympy
-
-    found: set[Any] = set()
-    for a in assumptions:
-        for v in vars(a).values():
-            if isinstance(v, sympy.Basic):
-                found |= v.free_symbols
-    return found
 
 
 def _reading(line: Line, written: Any) -> str:
@@ -150,7 +143,9 @@ def _last(s: Solved, written: Any) -> list[tuple[str, str]]:
         return []
     sides = [f"({expression(written(s.plain(m)))})(r_{{{i + 1}}} - l_{{{i + 1}}})" for i, m in enumerate(s.multipliers)]
     own = written(s.plain(s.denominator))
-    left = f"{expression(written(s.plain(s.numerator)))} - " + ("" if own == 1 else f"({expression(own)})") + norm(s.goal)
+    left = (
+        f"{expression(written(s.plain(s.numerator)))} - " + ("" if own == 1 else f"({expression(own)})") + norm(s.goal)
+    )
     return [(rf"{left} &= {' + '.join(sides)} \ge 0", "identity; l, r: sides of the lines in order")]
 
 
@@ -181,8 +176,9 @@ def _replayed(d: Derivation, t: Tower, depth: int = 3) -> Derivation:
     """Affine layers of three levels attain the bound: K_l z against K_l z - e_l, in exact arithmetic."""
     import sympy
 
-    letters = [c for c in (t.gain, t.error, t.start)]
-    plain = sorted({s for c in letters if not isinstance(c, sympy.IndexedBase) for s in c.free_symbols}, key=str)
+    plain = sorted(
+        {s for c in (t.gain, t.error, t.start) if not isinstance(c, sympy.IndexedBase) for s in c.free_symbols}, key=str
+    )
     values: dict[str, Any] = {str(s): v for s, v in sample(plain).items()}
     values[str(t.depth)] = depth
     for k, c in enumerate((t.gain, t.error)):
@@ -208,7 +204,10 @@ def _replayed(d: Derivation, t: Tower, depth: int = 3) -> Derivation:
             return d
         factor = gain + 1 if t.residual else gain
         f, g = factor * f, factor * g - error
-        maps[f"layer {l + 1} of the first"], maps[f"layer {l + 1} of the second"] = (factor, Fraction(0)), (factor, -error)
+        maps[f"layer {l + 1} of the first"], maps[f"layer {l + 1} of the second"] = (
+            (factor, Fraction(0)),
+            (factor, -error),
+        )
     vectors = {"start of the first": start, "start of the second": Fraction(0)}
     return replace(d, attained=abs(f - g), against=limit, instance=Instance(maps, vectors, {}, abs(f - g)))
 
@@ -226,9 +225,3 @@ def _tower_steps(t: Tower) -> tuple[tuple[str, str], ...]:
         (rf"B_l &= {gain}\,B_{{l-1}} + {error},\quad B_0 = {expression(t.start)}", "definition"),
         (rf"B_l - a_l &\ge {gain}\,(B_{{l-1}} - a_{{l-1}}) \ge 0", "induction over l: kind invariant"),
     )
-
-
-def only_vector(goal: Goal) -> Vector:
-    """The vector of a goal about a norm."""
-    assert isinstance(goal.of, Norm)
-    return goal.of.vector

@@ -94,7 +94,7 @@ def recognise(v: Vector, assumptions: Sequence[Assumption]) -> Tower | None:
             if isinstance(x, Lipschitz | Slope) and x.map == through and not _placed(x):
                 start, why = _start(first.argument, second.argument, assumptions)
                 gain = x.constant if isinstance(x, Lipschitz) else quotient(x)
-                used = tuple([x, *error[1], *why])
+                used = (x, *error[1], *why)
                 return Tower(first.map.depth, isinstance(f, Residual), gain, error[0], start, through, used)
     raise NoBound(f"goal: neither {a} nor {b} is said to be Lipschitz everywhere")
 
@@ -140,7 +140,11 @@ def _varying(residual: bool) -> tuple[dict[str, Any], tuple[list[Any], list[list
     one = Poly.constant(5, 1)
     start = Leaf((Squares.times(1, (2,), 5), Multiple(one, 0)))
     # Premises of the step: Q (2), Q of the next (2), relation, invariant.
-    step = [Squares.times(1, (4,), 9), Squares.times(1, (2, 5), 9), Multiple(Poly.constant(9, 1), 0)]
+    step: list[Squares | Multiple] = [
+        Squares.times(1, (4,), 9),
+        Squares.times(1, (2, 5), 9),
+        Multiple(Poly.constant(9, 1), 0),
+    ]
     if residual:
         step.append(Squares.times(1, (5,), 9))
     end = Leaf((Squares.times(1, (2,), 5),))
@@ -165,7 +169,12 @@ def _equal_layers(residual: bool) -> tuple[dict[str, Any], tuple[list[Any], list
     )
     start = Leaf((Squares.times(1, (3,), 6), Multiple(d, 0), Multiple(error, 1)))
     # Premises of the step: Q (3), Q again (3), relation, invariant.
-    step = [Squares.times(1, (6,), 9), Squares.times(1, (0, 7), 9), Multiple(wide[2], 0), Multiple(wide[1], 1)]
+    step: list[Squares | Multiple] = [
+        Squares.times(1, (6,), 9),
+        Squares.times(1, (0, 7), 9),
+        Multiple(wide[2], 0),
+        Multiple(wide[1], 1),
+    ]
     if residual:
         step.append(Squares.times(1, (7,), 9))
     end = Leaf((Squares.times(1, (3,), 6),))
