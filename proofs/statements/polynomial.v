@@ -17,13 +17,9 @@ Definition holds (s : store) (w : words) : Prop :=
   match pairs (polynomials w) with
   | [] => False
   | goal :: premises =>
-      let k := (length premises - equalities w)%nat in
       (equalities w <= length premises)%nat /\
       Forall (natural_exponents s n) (goal :: premises) /\
-      forall x : nat -> R,
-      Forall (fun g => 0 <= polynomial_at s n g x) (firstn k premises) ->
-      Forall (fun h => polynomial_at s n h x = 0) (skipn k premises) ->
-      0 <= polynomial_at s n goal x
+      forall x : nat -> R, satisfied s n premises (equalities w) x -> 0 <= polynomial_at s n goal x
   end.
 
 (** ** The check *)
@@ -36,11 +32,18 @@ Definition check (s : store) (w : words) (e : evidence) : result unit :=
   match ps with
   | [] => Reject "shape"
   | goal :: premises =>
-      _ <- need "shape" (equalities w <=? length premises)%nat ;;
-      let k := (length premises - equalities w)%nat in
-      _ <- proved s e n goal (firstn k premises) (skipn k premises) (ev_items e) ;;
+      p <- halves premises (equalities w) ;;
+      let '(inequalities, zeros) := p in
+      _ <- proved s e n goal inequalities zeros (ev_items e) ;;
       Ok tt
   end.
 
 Theorem polynomial_correct s w e : check s w e = Ok tt -> holds s w.
-Admitted.
+Proof.
+  unfold check, holds. intros H. set (n := variables w) in *. ok H. apply of_statement_reads in E.
+  destruct a as [|goal premises]; [discriminate|]. inversion E as [|g ? ws ? G F Eq]; subst. clear E.
+  ok H. destruct a as [inequalities zeros]. ok H. split; [exact (proj1 (halves_satisfied _ _ _ _ _ _ _ (fun _ => 0%R) F E))|].
+  split; [constructor; [apply G | exact (reads_natural _ _ _ _ F)]|].
+  intros x S. destruct G as [_ <-]. destruct (halves_satisfied _ _ _ _ _ _ _ x F E) as [_ P]. destruct (P S) as [A B].
+  exact (proved_correct _ _ _ _ _ _ _ _ E0 x A B).
+Qed.
