@@ -53,7 +53,7 @@ Fixpoint slopes_on (ws bs : list matrix) (lo hi : matrix) : list (list Z) :=
   | w :: (_ :: _) as ws', b :: bs' =>
       let l := end_of w b lo hi in
       let h := end_of w b hi lo in
-      (states l h ++ slopes_on (tl ws) bs' (map_cells pospart l) (map_cells pospart h))%list
+      (states l h ++ slopes_on ws' bs' (map_cells pospart l) (map_cells pospart h))%list
   | _, _ => []
   end.
 
