@@ -83,9 +83,9 @@ Definition check (s : store) (w : words) (e : evidence) : result unit :=
       rs <- of_statement s (n + k) (relation w) ;;
       steps <- halves rs (relation_equalities w) ;;
       match ev_items e with
-      | [] => Reject "item"
-      | numbers :: items =>
-          _ <- need "item" (Nat.even (length numbers)) ;;
+      | [] | [] :: _ => Reject "item"
+      | (count :: numbers) :: items =>
+          _ <- need "item" (Z.of_nat (length numbers) =? 2 * count) ;;
           kept <- invariants s e n numbers ;;
           items1 <- all_proved s e n kept (fst always ++ fst start) (snd always ++ snd start) items ;;
           items2 <- all_proved s e (n + k) (map (next m k) kept)
@@ -192,7 +192,7 @@ Proof.
   destruct a0 as [always always0], a1 as [start start0], a3 as [steps steps0].
   apply Nat.eqb_eq in E. apply of_statement_reads in E2. rename a2 into rs.
   pose proof (forall2_firstn _ (shared w) _ _ F) as FA. pose proof (forall2_skipn _ (shared w) _ _ F) as FS.
-  destruct (ev_items e) as [|numbers items]; [discriminate|]. ok H. rename a1 into kept.
+  destruct (ev_items e) as [|[|count numbers] items]; try discriminate. ok H. rename a1 into kept.
   cbn [fst snd] in *.
   pose proof (invariants_local _ _ _ _ _ E5) as LK.
   destruct (halves_locals _ _ _ _ _ (reads_locals _ _ _ _ FA) E0) as [LA LA0].

@@ -7,8 +7,8 @@
     p(y, s_T) >= 0 for every y and s_0 .. s_T with Q(y, s_t), I(y, s_0) and R(y, s_t, s_(t+1)) for all t, for all T
 
 Q, I, R: polynomials that are >= 0 and, the last of each, = 0. Each implication is shown as in *polynomial*.
-Evidence: item 0 holds the matrices of h_1 .. h_m in pairs, exponents and coefficients; then the proofs, those of the
-start for all j, those of the step for all j, that of the conclusion. Premises in the order shown.
+Evidence: item 0: how many invariants, then their matrices, exponents and coefficients; then the proofs: of the start
+for all j, of the step for all j, of the conclusion. Premises in the order shown.
 Rejects with: item, shape, and what a proof of polynomials rejects with. Spec: statements.md#invariant.
 Proof: invariant_correct.
 """
@@ -37,14 +37,13 @@ def check(s, e) -> None:
     m, k = s["parameters"], s["state"]
     n = m + k
     goal, *points = polynomials(s["points"], n)
-    count = s["shared"]
-    require(len(points) == count + s["initial"], "shape", "claim", f"{len(points)} conditions on a point")
-    shared, shared_zero = _halves(points[:count], s["shared-equalities"])
-    initial, initial_zero = _halves(points[count:], s["initial-equalities"])
+    first = s["shared"]
+    require(len(points) == first + s["initial"], "shape", "claim", f"{len(points)} conditions on a point")
+    shared, shared_zero = _halves(points[:first], s["shared-equalities"])
+    initial, initial_zero = _halves(points[first:], s["initial-equalities"])
     relation, relation_zero = _halves(polynomials(s["relation"], n + k), s["relation-equalities"])
-    require(len(e.items) >= 1, "item", "proof", "no invariants")
-    words = e.items[0]
-    require(len(words) % 2 == 0, "item", "proof", "exponents and coefficients come in pairs")
+    count, *words = e.items[0] if e.items and e.items[0] else [-1]
+    require(len(words) == 2 * count, "item", "proof", "item 0 is no list of invariants")
     pairs = zip(words[::2], words[1::2], strict=True)
     kept, at = [polynomial(e.matrix(i), e.matrix(j), n, "proof") for i, j in pairs], 1
 

@@ -164,7 +164,7 @@ def evidence(proofs: Sequence[Proof], invariants: Sequence[Poly] | None = None) 
     """Matrices and items of proofs, one after the other; behind the list of invariants for kind *invariant*."""
     out = _Writer()
     if invariants is not None:
-        out.items.append([k for h in invariants for k in out.pair(h)])
+        out.items.append([len(invariants), *(k for h in invariants for k in out.pair(h))])
     for p in proofs:
         out.proof(p)
     return out.matrices, out.items
@@ -216,11 +216,11 @@ class _Writer:
             basis = -1 if t.basis is None else self.matrix(t.basis)
             return [2, self.powers(t.monomials), basis, self.matrix(t.matrix), self.factor(t.factor), *t.premises]
         keys = sorted({e for q in t.polynomials for e in q.terms})
-        weights = self.matrix(np.array([t.weights], dtype=object))
+        powers, weights = self.powers(keys), self.matrix(np.array([t.weights], dtype=object))
         if [dict(q.terms) for q in t.polynomials] == [{e: 1} for e in keys]:
-            return [2, self.powers(keys), -1, weights, -1, *t.premises]
+            return [2, powers, -1, weights, -1, *t.premises]
         rows = [[q.terms.get(e, Fraction(0)) for e in keys] for q in t.polynomials]
-        return [2, self.powers(keys), self.matrix(np.array(rows, dtype=object)), weights, -1, *t.premises]
+        return [2, powers, self.matrix(np.array(rows, dtype=object)), weights, -1, *t.premises]
 
     def powers(self, keys: Sequence[Exponents]) -> int:
         return self.matrix(np.array(keys, dtype=object))
