@@ -33,7 +33,8 @@ _WHERE = {
     "certify.convex.budget": ["error_budget"],
     "certify.convex.influence": ["ising_comparison"],
     "certify.convex.lipschitz.gains": ["lipschitz", "difference_gain"],
-    "certify.symbolic.derive": ["derive"],
+    "certify.symbolic.deriving": ["derive"],
+    "certify.symbolic.polynomials.prove": ["prove_inequality", "lower_bound"],
     "certify.errors": ["CertifyError"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
@@ -80,5 +81,6 @@ if TYPE_CHECKING:
     from certify.networks.load import load
     from certify.results import Bracket, Result
     from certify.strategy import bound, prove, strengths
-    from certify.symbolic.derive import derive
+    from certify.symbolic.deriving import derive
+    from certify.symbolic.polynomials.prove import lower_bound, prove_inequality
     from certify.vnnlib import read_vnnlib

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         vanishes,
     )
     from certify.symbolic.derivation import Derivation
-    from certify.symbolic.derive import derive
+    from certify.symbolic.deriving import derive
     from certify.symbolic.expressions import (
         family,
         function,
@@ -52,7 +52,7 @@ _WHERE = {
         "sector", "slope_restricted", "spectral_decay", "statistical", "vanishes",
     ],
     "derivation": ["Derivation"],
-    "derive": ["derive"],
+    "deriving": ["derive"],
     "expressions": [
         "family", "function", "inner", "linear_map", "maps", "projection", "residual", "sequence", "through", "tower",
         "vectors",

@@ -2,7 +2,7 @@
 
 Every assumption carries a status: *user-asserted* unless said otherwise, *checked* when a certificate stands behind it
 (``checked(assumption, by=...)``), *statistical* when a sample does. A result is worth no more than the weakest of what
-it rests on. Nothing here proves anything: derive.py does.
+it rests on. Nothing here proves anything: deriving.py does.
 
 Properties of maps hold everywhere, or ``on`` a named region; then they are used at points that an assumption ``inside``
 places there, and nowhere else.
