@@ -1,8 +1,4 @@
-"""Monomials that squares may need: by degree, by parity, and by the half of the Newton polytope.
-
-Reznick 1978: in p = sum q^2 every q lies in half the Newton polytope of p. Dropping, again and again, a monomial whose
-square is neither in p nor a product of two others ends within it: a vertex of what is left has a square of its own.
-"""
+"""Monomials that squares may need: by degree, sorted by parity. program.py drops those that cannot occur."""
 
 from __future__ import annotations
 
@@ -26,29 +22,6 @@ def monomials(n: int, degree: int) -> list[Exponents]:
 
 def plus(e: Exponents, f: Exponents) -> Exponents:
     return tuple(a + b for a, b in zip(e, f, strict=True))
-
-
-def halved(candidates: Sequence[Exponents], support: Sequence[Exponents]) -> list[Exponents]:
-    """The candidates that a sum of squares with this support can have."""
-    low = [min(e[j] for e in support) for j in range(len(support[0]))]
-    high = [max(e[j] for e in support) for j in range(len(support[0]))]
-    total = [sum(e) for e in support]
-    inside = [
-        m
-        for m in candidates
-        if all(a <= 2 * k <= b for a, k, b in zip(low, m, high, strict=True)) and min(total) <= 2 * sum(m) <= max(total)
-    ]
-    own = set(support)
-    while True:
-        counts: dict[Exponents, int] = {}
-        for i, e in enumerate(inside):
-            for f in inside[:i]:
-                both = plus(e, f)
-                counts[both] = counts.get(both, 0) + 1
-        kept = [m for m in inside if plus(m, m) in own or counts.get(plus(m, m), 0) > 0]
-        if len(kept) == len(inside):
-            return kept
-        inside = kept
 
 
 class Parity:

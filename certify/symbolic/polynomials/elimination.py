@@ -1,4 +1,4 @@
-"""Eliminate variables by equalities that are linear in them, and scale the others; carry proofs back, exactly.
+"""Eliminate variables by equalities that are linear in them; carry proofs back, exactly.
 
 An equality c x_j + r = 0 with a constant c and r free of x_j replaces x_j by -r / c everywhere. A proof about what is
 left becomes one about the original: the difference is a combination of the equalities, found by division.
@@ -10,15 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-
-from certify.kernel.exact import Matrix
-from certify.statements.exact import exact, fractions
-from certify.statements.factor import factor
 from certify.symbolic.polynomials.evidence import Gram, Leaf, Multiple, Squares, gap
 from certify.symbolic.polynomials.parse import Problem
 from certify.symbolic.polynomials.poly import Poly
-from certify.symbolic.polynomials.rounding import Terms
 
 Combination = Mapping[int, Poly]
 
@@ -127,78 +121,3 @@ def _without(g: Poly, its: dict[int, Poly], s: Step) -> tuple[Poly, dict[int, Po
     for k, m in s.combination.items():
         out[k] = out.get(k, Poly(g.n)) - q * m
     return r, out
-
-
-def scales(inequalities: Sequence[Poly], n: int) -> list[int]:
-    """Powers of two near the largest size of each variable, 0 where the premises do not tell; x_j = 2^k u_j."""
-    low, high = bounds(inequalities, n)
-    out = []
-    for a, b in zip(low, high, strict=True):
-        size = max(abs(a), abs(b))
-        out.append(int(np.ceil(np.log2(size))) if 0 < size < 1e300 else 0)
-    return out
-
-
-def bounds(inequalities: Sequence[Poly], n: int) -> tuple[list[float], list[float]]:
-    """An interval for each variable from premises such as 3 - x >= 0 and 4 - x^2 - y^2 >= 0; infinite where none."""
-    low, high = [-np.inf] * n, [np.inf] * n
-    for g in inequalities:
-        if g.degree == 1:
-            own = [(e.index(1), c) for e, c in g.terms.items() if any(e)]
-            if len(own) == 1:
-                j, c = own[0]
-                at = float(-g.terms.get((0,) * n, Fraction(0)) / c)
-                low[j], high[j] = (max(low[j], at), high[j]) if c > 0 else (low[j], min(high[j], at))
-        elif g.degree == 2 and all(sum(k > 0 for k in e) <= 1 for e in g.terms):
-            own_squares = {e.index(2): float(-c) for e, c in g.terms.items() if 2 in e}
-            if not all(a > 0 for a in own_squares.values()):
-                continue
-            lines = {e.index(1): float(c) for e, c in g.terms.items() if 1 in e}
-            if lines.keys() - own_squares.keys():
-                continue
-            # sum a_j (x_j - m_j)^2 <= r
-            r = float(g.terms.get((0,) * n, Fraction(0))) + sum(b * b / 4 / own_squares[j] for j, b in lines.items())
-            for j, a in own_squares.items():
-                m, d = lines.get(j, 0.0) / 2 / a, (max(r, 0.0) / a) ** 0.5
-                low[j], high[j] = max(low[j], m - d), min(high[j], m + d)
-    return low, high
-
-
-def stretched(p: Poly, powers: Sequence[int]) -> Poly:
-    """p with 2^k_j u_j for x_j."""
-    return Poly(p.n, {e: c * _power(sum(k * a for k, a in zip(powers, e, strict=True))) for e, c in p.terms.items()})
-
-
-def _power(k: int) -> Fraction:
-    return Fraction(1 << k) if k >= 0 else Fraction(1, 1 << -k)
-
-
-def unstretched(terms: Terms, powers: Sequence[int]) -> Terms:
-    """Terms in u as terms in x."""
-    back = [-k for k in powers]
-    if not any(back):
-        return terms
-    out: list[Squares | Gram | Multiple] = []
-    for t in terms:
-        if isinstance(t, Squares):
-            out.append(Squares(t.weights, tuple(stretched(q, back) for q in t.polynomials), t.premises))
-        elif isinstance(t, Multiple):
-            out.append(Multiple(stretched(t.polynomial, back), t.equality))
-        else:
-            out.append(_gram(t, [_power(sum(k * a for k, a in zip(back, e, strict=True))) for e in t.monomials]))
-    return tuple(out)
-
-
-def _gram(t: Gram, sizes: list[Fraction]) -> Gram:
-    """The monomials times ``sizes``."""
-    if t.basis is not None:
-        rows = [[c * v for c, v in zip(row, sizes, strict=True)] for row in fractions(t.basis)]
-        return Gram(t.monomials, t.matrix, t.factor, _exact(rows), t.premises)
-    cells = [[sizes[i] * sizes[j] * c for j, c in enumerate(row)] for i, row in enumerate(fractions(t.matrix))]
-    m = _exact(cells)
-    found = factor(m)
-    return t if found is None else Gram(t.monomials, m, found, None, t.premises)
-
-
-def _exact(rows: list[list[Fraction]]) -> Matrix:
-    return exact(np.array(rows, dtype=object))

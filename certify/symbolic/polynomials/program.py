@@ -126,6 +126,37 @@ class Program:
         return grams, frees
 
 
+def consistent(program: Program, kept: set[Exponents]) -> Program:
+    """Without monomials whose squares nothing can cancel; ``kept``: the monomials of the target.
+
+    Where a monomial outside the target is reached by diagonal entries only, all with one sign, these entries are zero,
+    and their rows with them. For sums of squares alone this ends within half the Newton polytope (Reznick 1978): a
+    vertex of what is left has a square of its own.
+    """
+    while True:
+        signs: dict[Exponents, set[int]] = {}
+        diagonal: dict[Exponents, list[tuple[int, int]]] = {}
+        for k, b in enumerate(program.blocks):
+            for i, j in b.pairs():
+                for e, c in b.column(i, j).items():
+                    signs.setdefault(e, set()).add(0 if i != j else 1 if c > 0 else -1)
+                    if i == j:
+                        diagonal.setdefault(e, []).append((k, i))
+        for f in program.frees:
+            for k in range(len(f.monomials)):
+                for e in f.column(k):
+                    signs.setdefault(e, set()).add(0)
+        gone = {at for e, s in signs.items() if e not in kept and s in ({1}, {-1}) for at in diagonal[e]}
+        if not gone:
+            return program
+        blocks = []
+        for k, b in enumerate(program.blocks):
+            left = tuple(m for i, m in enumerate(b.monomials) if (k, i) not in gone)
+            if left:
+                blocks.append(Block(b.n, left, b.premises, b.factor))
+        program = Program(program.n, blocks, program.frees)
+
+
 @dataclass(frozen=True)
 class Solution:
     """Grams and free coefficients in floats; value: the bound or the margin; moments: the dual, by monomial."""

@@ -110,7 +110,7 @@ def _proof(left: Eliminated, search: Search, degree: int | None) -> tuple[Proof,
     if found is not None:
         how = "sums of squares" + (f", {found.faces} facial reductions" if found.faces else "")
         return carried(Leaf(found.terms)), f"{how} ({found.solver})", found.degree
-    return _multiplied(left, search, active, degree)
+    return _multiplied(left, search, active, degree) or _by_powers(left, search, active)
 
 
 def _all(left: Eliminated) -> list[Poly]:
@@ -139,11 +139,37 @@ def _multiplied(
     return None
 
 
+def _by_powers(left: Eliminated, search: Search, active: Sequence[int]) -> tuple[Proof, str, int] | None:
+    """Where -p >= 0 too, -p^(2 m) is a sum of products: then p = 0 there, or there is no such point (m = 0)."""
+    goal, original = left.goal, left.original
+    below = len(left.inequalities)
+    inside = [*left.inequalities, -goal]
+    deeper = Search(goal.n, inside, left.equalities, max(0.0, search.until - monotonic()))
+    for m in (0, 1, 2):
+        leaf = Leaf((), m)
+        target = leaf.aim(goal)
+        first = max(target.degree, *(g.degree for g in inside))
+        terms, method, at = None, "linear programming", first
+        for d in range(first, first + 3):
+            if terms is None and not search.late:
+                terms, at = nonnegative_terms(target, inside, left.equalities, active, d), d
+        if terms is None and m < 2 and not search.late:
+            found = deeper.nonnegative(target)
+            if found is not None:
+                terms, method, at = found.terms, f"sums of squares ({found.solver})", found.degree
+        if terms is not None:
+            leaf = left.carried(Leaf(terms, m), original.goal, (*original.inequalities, -original.goal))
+            above = Leaf((Squares.times(1, (below,), goal.n),))
+            return Split(original.goal, above, leaf), f"{method} where the claim fails", at
+    return None
+
+
 def _unknown(
     subject: str, asked: Problem, search: Search, degree: int | None, spent: dict[str, float], notes: list[str]
 ) -> Inequality:
     """With the best weakening that was proved."""
     left = Eliminated(asked)
+    # What is left of the time, and a little of its own: a weaker statement is better than none.
     again = Search(asked.n, left.inequalities, left.equalities, max(5.0, search.until - monotonic()))
     tried = 0
     weaker, made, verdict = None, None, None
@@ -157,7 +183,9 @@ def _unknown(
         one, said = _judged(p, proof)
         if said.accepted:
             weaker, made, verdict = -found.value, one, said
-    notes += [f"tried {t}" for t in search.tried]
+    if search.late:
+        notes.append("out of time")
+    notes += [f"tried {t}" for t in (*search.tried[:3], *again.tried[:3])]
     return Inequality(subject, "unknown", made, verdict, weaker=weaker, degree=tried, seconds=spent, notes=tuple(notes))
 
 

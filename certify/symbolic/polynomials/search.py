@@ -14,19 +14,20 @@ from time import monotonic
 
 import numpy as np
 
-from certify.symbolic.polynomials.basis import Parity, halved, monomials
-from certify.symbolic.polynomials.elimination import scales, stretched, unstretched
+from certify.symbolic.polynomials.basis import Parity, monomials
 from certify.symbolic.polynomials.faces import CUTS, reduced
+from certify.symbolic.polynomials.frame import Frame
 from certify.symbolic.polynomials.poly import Exponents, Poly
-from certify.symbolic.polynomials.program import Block, Floats, Free, Program, Solution, solve
+from certify.symbolic.polynomials.program import Block, Floats, Free, Program, Solution, consistent, solve
 from certify.symbolic.polynomials.rounding import Terms, exact_terms
 
 # Sizes beyond which a program is not tried: rows of a Gram matrix, entries of all of them.
 SIDE = 150
 ENTRIES = 20_000
-# Margins, in units of the target's largest coefficient, that leave room, and that are zero for all a solver can say.
-ROOM = 1e-9
+# A margin, in units of the target's largest coefficient, that is zero for all a solver can say.
 NOTHING = 1e-5
+# Facial reductions one after the other.
+DEPTH = 4
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class Search:
 
     def __init__(self, n: int, inequalities: Sequence[Poly], equalities: Sequence[Poly], seconds: float) -> None:
         self.n, self.until = n, monotonic() + seconds
-        self.powers = scales(inequalities, n)
-        self.inequalities = [stretched(g, self.powers) for g in inequalities]
-        self.equalities = [stretched(h, self.powers) for h in equalities]
+        self.frame = Frame(inequalities, n)
+        self.inequalities = [self.frame.into(g) for g in inequalities]
+        self.equalities = [self.frame.into(h) for h in equalities]
         self.premises = _products(self.inequalities)
         self.moments: list[Floats] = []
         self.tried: list[str] = []
@@ -74,11 +75,7 @@ class Search:
 
         if _count(len(active), degree // 2) > 4 * SIDE:
             return None
-        plain = upto(degree // 2)
-        if not self.inequalities and not self.equalities:
-            support = list(target.terms) + ([(0,) * self.n] if bound else [])
-            plain = halved(plain, support)
-        blocks = [Block(self.n, tuple(m)) for m in parity.blocks(plain)]
+        blocks = [Block(self.n, tuple(m)) for m in parity.blocks(upto(degree // 2))]
         for chosen, g in self.premises:
             if g.degree <= degree:
                 own = upto((degree - g.degree) // 2)
@@ -86,13 +83,15 @@ class Search:
         frees = [
             Free(k, h, tuple(upto(degree - h.degree))) for k, h in enumerate(self.equalities) if h.degree <= degree
         ]
-        out = Program(self.n, blocks, frees)
+        support = set(target.terms) | ({(0,) * self.n} if bound else set())
+        out = consistent(Program(self.n, blocks, frees), support)
+        blocks = out.blocks
         small = blocks and max(b.size for b in blocks) <= SIDE and out.triangle <= ENTRIES
         return out if small else None
 
     def nonnegative(self, target: Poly, most: int | None = None) -> Found | None:
         """Terms that add up to the target."""
-        target = stretched(target, self.powers)
+        target = self.frame.into(target)
         for degree in self.degrees(target, most):
             program = None if self.late else self.program(target, degree, False)
             if program is None:
@@ -111,11 +110,11 @@ class Search:
 
     def _rounded(self, program: Program, target: Poly, solution: Solution, degree: int, depth: int = 0) -> Found | None:
         size = max((abs(float(c)) for c in target.terms.values()), default=1.0)
-        if solution.value > ROOM * size:
+        if solution.value > 0:
             terms = exact_terms(program, solution, target)
             if terms is not None:
-                return Found(unstretched(terms, self.powers), degree, solution.solver, faces=depth)
-        if abs(solution.value) > NOTHING * size or depth >= 4:
+                return Found(self.frame.carried(terms), degree, solution.solver, faces=depth)
+        if abs(solution.value) > NOTHING * size or depth >= DEPTH:
             return None
         seen: set[tuple[int, ...]] = set()
         for cut in CUTS:
@@ -131,7 +130,7 @@ class Search:
 
     def bounded(self, target: Poly, degree: int) -> Found | None:
         """The largest t found with target - t proved; ``searched`` is the solver's."""
-        target = stretched(target, self.powers)
+        target = self.frame.into(target)
         program = self.program(target, degree, True)
         solution = None if program is None else solve(program, target, bound=True)
         if program is None or solution is None:
@@ -145,16 +144,19 @@ class Search:
                 return None
             t = _short(solution.value - size * 10.0**k, size * 10.0 ** (k - 1))
             again = solve(program, target - t)
-            terms = None if again is None or again.value <= 0 else exact_terms(program, again, target - t)
-            if terms is not None:
-                return Found(unstretched(terms, self.powers), degree, solution.solver, t, solution.value)
+            if again is None:
+                continue
+            # Faces are looked for now and then only: they take many more solutions.
+            found = self._rounded(program, target - t, again, degree, 0 if k in (-7, -4, -2) else DEPTH)
+            if found is not None:
+                return Found(found.terms, degree, solution.solver, t, solution.value, found.faces)
         return None
 
     def _minimiser(self, s: Solution) -> Floats:
         """First moments of the dual: the minimiser, where it is unique and the relaxation is exact."""
         one = s.moments.get((0,) * self.n, 1.0) or 1.0
         units = [tuple(int(i == j) for i in range(self.n)) for j in range(self.n)]
-        return np.array([s.moments.get(e, 0.0) / one * 2.0**k for e, k in zip(units, self.powers, strict=True)])
+        return np.array(self.frame.point([s.moments.get(e, 0.0) / one for e in units]))
 
 
 def _products(inequalities: Sequence[Poly]) -> list[tuple[tuple[int, ...], Poly]]:

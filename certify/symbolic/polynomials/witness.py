@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from certify.symbolic.polynomials.elimination import bounds
+from certify.symbolic.polynomials.frame import bounds
 from certify.symbolic.polynomials.parse import Problem
 from certify.symbolic.polynomials.poly import Poly
 
@@ -73,8 +73,9 @@ def lowest(
     tried = [x[k] for k in order[:starts]] + list(x[: len(hints)])
     found = [*tried, *(_improved(s, goal, premises, zero) for s in tried)]
     best: Point | None = None
+    bases = _bases(p, x)
     for at in found:
-        for point in _roundings(at, inner):
+        for point in [*_roundings(at, inner), *_projected(p, at, bases)]:
             if (best is None or p.goal(point) < best.value) and admissible(p, point):
                 best = Point(tuple(point), p.goal(point))
     return best
@@ -117,4 +118,35 @@ def _roundings(x: Floats, inner: Floats) -> list[list[Fraction]]:
     for share in (1e-12, 1e-9, 1e-6, 1e-3):
         y = x + share * (inner - x)
         out.append([Fraction(float(v)).limit_denominator(1 << 60) for v in y])
+    return out
+
+
+def _bases(p: Problem, x: Floats) -> list[list[Fraction]]:
+    """Rational points of a quadric that is the only equality, among small fractions near samples."""
+    if len(p.equalities) != 1 or p.equalities[0].degree != 2:
+        return []
+    h, out = p.equalities[0], []
+    for d in (1, 2):
+        for v in x[:300]:
+            point = [Fraction(float(c)).limit_denominator(d) for c in v]
+            if h(point) == 0 and point not in out:
+                out.append(point)
+            if len(out) >= 3:
+                return out
+    return out
+
+
+def _projected(p: Problem, x: Floats, bases: list[list[Fraction]]) -> list[list[Fraction]]:
+    """Where lines from a rational point of the quadric towards x meet it again: rational too."""
+    out = []
+    for base in bases:
+        h = p.equalities[0]
+        for d in (4, 12, 100, 10_000):
+            aim = [Fraction(float(v)).limit_denominator(d) - b for v, b in zip(x, base, strict=True)]
+            # h(base + t aim) = b t + a t^2.
+            one = h([b + v for b, v in zip(base, aim, strict=True)])
+            minus = h([b - v for b, v in zip(base, aim, strict=True)])
+            a, b = (one + minus) / 2, (one - minus) / 2
+            if a:
+                out.append([c - b / a * v for c, v in zip(base, aim, strict=True)])
     return out
