@@ -35,6 +35,7 @@ _WHERE = {
     "certify.convex.lipschitz.gains": ["lipschitz", "difference_gain"],
     "certify.symbolic.deriving": ["derive"],
     "certify.symbolic.polynomials.prove": ["prove_inequality", "lower_bound"],
+    "certify.symbolic.polynomials.runs": ["prove_invariant"],
     "certify.errors": ["CertifyError"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
@@ -83,4 +84,5 @@ if TYPE_CHECKING:
     from certify.strategy import bound, prove, strengths
     from certify.symbolic.deriving import derive
     from certify.symbolic.polynomials.prove import lower_bound, prove_inequality
+    from certify.symbolic.polynomials.runs import prove_invariant
     from certify.vnnlib import read_vnnlib

@@ -74,6 +74,64 @@ def _problem(goal: _Named, strict: bool, given: Sequence[Any]) -> Problem:
     )
 
 
+@dataclass(frozen=True)
+class System:
+    """A discrete system: names of parameters and states, and its conditions; those of a step also in the next state.
+
+    Each group is a pair: inequalities, equalities.
+    """
+
+    parameters: tuple[str, ...]
+    state: tuple[str, ...]
+    goal: Poly
+    always: tuple[list[Poly], list[Poly]]
+    start: tuple[list[Poly], list[Poly]]
+    step: tuple[list[Poly], list[Poly]]
+    invariants: tuple[Poly, ...]
+
+
+def system(
+    claim: Any,
+    state: Sequence[str],
+    always: Sequence[Any],
+    start: Sequence[Any],
+    step: Sequence[Any],
+    invariants: Sequence[Any],
+    suffix: str,
+) -> System:
+    """A system from relations; a state's name with the suffix is its next value. Raises BadInput."""
+    said = {
+        place: [r for k, g in enumerate(group) for r in _relations(g, f"{place}[{k}]")]
+        for place, group in (("always", always), ("start", start), ("step", step), ("invariants", invariants))
+    }
+    said["claim"] = _relations(claim, "the claim")
+    if len(said["claim"]) != 1 or any(kind != ">=" for _, kind in [*said["claim"], *said["invariants"]]):
+        raise BadInput("the claim and invariants: expected inequalities with >= or <=")
+    seen = {v for group in said.values() for p, _ in group for key in p for v, _ in key}
+    after = [v + suffix for v in state]
+    parameters = tuple(sorted(seen - set(state) - set(after)))
+    if not state or len(set(state)) < len(state) or set(after) & set(state):
+        raise BadInput(f"state: expected distinct names, found {', '.join(map(str, state)) or 'none'}")
+    early = [v for place, group in said.items() if place != "step" for p, _ in group for k in p for v, _ in k]
+    if wrong := sorted(set(after) & set(early)):
+        raise BadInput(f"{wrong[0]}: the next state belongs to `step` alone")
+    now = (*parameters, *state)
+
+    def halves(place: str, names: tuple[str, ...]) -> tuple[list[Poly], list[Poly]]:
+        group = [(_of_named(p, names), kind) for p, kind in said[place]]
+        return [p for p, kind in group if kind != "="], [p for p, kind in group if kind == "="]
+
+    return System(
+        parameters,
+        tuple(state),
+        _of_named(said["claim"][0][0], now),
+        halves("always", now),
+        halves("start", now),
+        halves("step", (*now, *after)),
+        tuple(halves("invariants", now)[0]),
+    )
+
+
 def _of_named(p: _Named, names: tuple[str, ...]) -> Poly:
     at = {v: j for j, v in enumerate(names)}
     out = {}

@@ -52,7 +52,7 @@ def prove_inequality(
         notes.append("no point that satisfies the premises was found: they may be contradictory")
     left = Eliminated(posed)
     search = Search(posed.n, left.inequalities, left.equalities, seconds)
-    got = _proof(left, search, degree)
+    got = found_proof(left, search, degree)
     spent = {"search": monotonic() - start}
     if got is not None:
         proof, method, at = got
@@ -89,7 +89,7 @@ def _refuted(asked: Problem) -> Point | None:
     return Point(tuple(x), asked.goal(x)) if admissible(asked, x) else None
 
 
-def _proof(left: Eliminated, search: Search, degree: int | None) -> tuple[Proof, str, int] | None:
+def found_proof(left: Eliminated, search: Search, degree: int | None) -> tuple[Proof, str, int] | None:
     """A proof of the original goal, how it was found, and its degree."""
     original, goal = left.original, left.goal
 
