@@ -15,6 +15,7 @@ from certify.statements.bound import Bound, judged
 
 # Bits of the bounds after each layer: rounding up costs 2^-60 of the sum for each.
 BITS = 60
+LEAST = Fraction(1, 2**200)
 
 
 def layers(gains: Any, errors: Any, start: Any, extra: int, subject: str) -> Bound:
@@ -27,13 +28,14 @@ def layers(gains: Any, errors: Any, start: Any, extra: int, subject: str) -> Bou
     made, more, also = _numbers(errors, "errors")
     if len(factors) != len(made) or not factors:
         raise BadInput(f"layers: expected as many gains as errors, at least one, found {len(factors)} and {len(made)}")
-    factors = [extra + k for k in factors]
     first = size(start, "start")
-    n, exact, value = len(factors), first, first
-    above, positive = [], []
-    v = Fraction(0)
+    exact = first
     for k, e in zip(factors, made, strict=True):
-        exact = k * exact + e
+        exact = (extra + k) * exact + e
+    factors, made, first = [extra + _clean(k) for k in factors], [_clean(e) for e in made], _clean(first)
+    n, value, v = len(factors), first, Fraction(0)
+    above, positive = [], []
+    for k, e in zip(factors, made, strict=True):
         value = _up(k * value + e)
         v = _up(k * v + 1, 12)
         above.append(value)
@@ -56,13 +58,18 @@ def _column(values: Sequence[Fraction]) -> Any:
     return np.array([[v] for v in values], dtype=object)
 
 
+def _clean(q: Fraction) -> Fraction:
+    """Rounded up, and not below 2^-200 unless zero: all numbers of one statement share a denominator."""
+    return max(_up(q), LEAST) if q else q
+
+
 def _up(q: Fraction, bits: int = BITS) -> Fraction:
     """The next number with so many leading bits: sums over many layers stay short."""
     if q == 0:
         return q
     shift = bits - (q.numerator.bit_length() - q.denominator.bit_length())
     scale = Fraction(2) ** shift
-    return Fraction(-((-q * scale).__floor__())) / scale
+    return -((-q * scale) // 1) / scale
 
 
 def _numbers(values: Any, place: str) -> tuple[list[Fraction], list[str], list[str]]:

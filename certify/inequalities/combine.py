@@ -29,7 +29,8 @@ class Part:
     """One inequality: ``subject`` <= upper.
 
     of: what it is about, where that is known: "first" and "second" for the distance of two maps, "map" for a gain,
-    "over" for the domain ("everywhere" where there is none), "norm", "kind" of a quantity. rests_on: ids of accepted certificates; missing: what is not known or not checked.
+    "over" for the domain ("everywhere" where there is none), "norm", "kind" of a quantity.
+    rests_on: ids of accepted certificates; missing: what is not known or not checked.
     """
 
     subject: str
@@ -272,7 +273,7 @@ def composition(outer: Any, inner: Any) -> Part:
     given = [k, a, g.upper - k, e.upper - a, k * a - x]
     terms = (Squares.times(1, (4,), n), Squares.times(1, (2, 1), n), Squares.times(g.upper, (3,), n))
     goal = polynomial_statement(Poly.constant(n, upper) - x, given), evidence([Leaf(terms)])
-    missing = () if "map" in g.of else (f"composition, whose gain it is: {g.subject} does not say",)
+    missing: tuple[str, ...] = () if "map" in g.of else (f"composition, whose gain it is: {g.subject} does not say",)
     missing += _match(g, "norm", e, "norm", "composition, the norm") + _reaches(g, "composition")
     of = {k: v for k in ("over",) if (v := e.of.get(k)) is not None}
     return _together("the distance after the outer map", upper, [g, e], missing, of, goal)

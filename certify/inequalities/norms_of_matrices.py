@@ -40,7 +40,7 @@ def operator_norm(matrix: Any, subject: str = "the operator norm") -> Bound:
     for slack in SLACKS:
         square = Fraction(found) ** 2 * (1 + 2 * Fraction(slack))
         # A short number makes a short certificate.
-        short = Fraction(_up(square), 1)
+        short = _up(square)
         hints = factor(exact(np.diag([short] * n) - entries))
         if hints is not None:
             return _judged(subject, short, lower, entries, found, hints)
@@ -52,7 +52,7 @@ def _up(q: Fraction, bits: int = 40) -> Fraction:
     """The next number with so many leading bits."""
     shift = bits - (q.numerator.bit_length() - q.denominator.bit_length())
     scale = Fraction(2) ** shift
-    return Fraction(-((-q * scale).__floor__())) / scale
+    return -((-q * scale) // 1) / scale
 
 
 def _attained(gram: Any, x: list[Fraction]) -> Fraction:
