@@ -24,6 +24,9 @@ from certify.symbolic.assumptions import (
 )
 from certify.symbolic.expressions import ZERO, Atom, Map, Vector, scalar
 
+# Vectors that wait for each other: equations such as x = x + f(x) would go on for ever.
+DEPTH = 250
+
 
 class NoBound(BadInput):
     """Nothing that is assumed bounds the goal by these rules; the message says where they ended."""
@@ -51,6 +54,7 @@ class Calculus:
         self.letters: dict[Any, Any] = {}
         self.missing: dict[str, None] = {}
         self._open: set[Vector] = set()
+        self._failed: set[Vector] = set()
         self._bounds: dict[Vector, tuple[Any, NormBound]] = {}
         for a in assumptions:
             if isinstance(a, NormBound):
@@ -91,6 +95,8 @@ class Calculus:
         size, w = split(v)
         if not w or w in self.lines or w in self._open:
             return size, w
+        if w in self._failed or len(self._open) > DEPTH:
+            raise NoBound(f"nothing that is assumed bounds |{_short(w)}|")
         self._open.add(w)
         before, deepest = dict(self.lines), ""
         try:
@@ -109,7 +115,9 @@ class Calculus:
                 return size, w
         finally:
             self._open.discard(w)
-        raise NoBound(f"nothing that is assumed bounds |{w}|{deepest if len(deepest) < 300 else ''}")
+        # Kept even if a circle could be closed through another path: else a hopeless goal takes exponential time.
+        self._failed.add(w)
+        raise NoBound(f"nothing that is assumed bounds |{_short(w)}|{deepest if len(deepest) < 300 else ''}")
 
     def _rules(self, w: Vector) -> Iterator[Step]:
         if w in self._bounds:
@@ -222,6 +230,11 @@ class Calculus:
                 out = out + c * image
                 used.append(a)
         return out, list(dict.fromkeys(used))
+
+
+def _short(v: Vector) -> str:
+    said = str(v)
+    return said if len(said) < 120 else said[:117] + "..."
 
 
 def split(v: Vector) -> tuple[Any, Vector]:

@@ -19,34 +19,46 @@ Decision = tuple[bool | None, bool, Any, Fraction | None, tuple[str, ...]]
 def decide(d: Derivation, assumptions: Sequence[Assumption]) -> Decision:
     """(holds, refuted, instance, attained there, notes) for the goal's limit."""
     limit = d.goal.claimed
-    if d.found and _below(d.bound, limit):
-        return True, False, None, None, ()
+    if d.found:
+        holds, why = _below(d.bound, limit, d.conditions)
+        if holds:
+            return True, False, None, None, why
     for values in _samples(d, assumptions):
         found = d.instance if not values else None
         if values and isinstance(d.goal.of, Norm):
             found = worst(d.goal.of.vector, assumptions, values)
-        if found is not None and _passes(found.value, limit, values):
-            return False, True, found, found.value, (f"there the claimed limit is {_at(limit, values)}",)
+        attained = d.attained if not values else None if found is None else found.value
+        if found is not None and attained is not None and _passes(attained, limit, values):
+            return False, True, found, attained, (f"there the claimed limit is {_at(limit, values)}",)
     return None, False, None, None, ("the claimed limit is neither proved nor refuted",)
 
 
-def _below(bound: Any, limit: Any) -> bool:
-    """Whether bound <= limit for all parameters, as far as is easily seen."""
+def _below(bound: Any, limit: Any, conditions: Sequence[Any]) -> tuple[bool, tuple[str, ...]]:
+    """Whether bound <= limit for all parameters >= 0 where the conditions are positive, and what that rests on."""
     import sympy
 
     rest = limit - bound
     if not rest.free_symbols:
         try:
-            return bool(rest >= 0) if rest.is_Rational else above(-rest) <= 0
+            return bool(rest >= 0) if rest.is_Rational else above(-rest) <= 0, ()
         except BadInput:
-            return False
-    rest = sympy.expand(rest)
-    if rest == 0 or sympy.simplify(rest) == 0:
-        return True
+            return False, ()
+    if sympy.expand(rest) == 0 or sympy.simplify(rest) == 0:
+        return True, ()
+    top, below = sympy.fraction(sympy.together(rest))
     symbols = sorted(rest.free_symbols, key=str)
-    if rest.is_polynomial(*symbols) and all(s.is_nonnegative for s in symbols):
-        return all(c.is_Rational and c >= 0 for c in sympy.Poly(rest, *symbols).coeffs())
-    return False
+    if not (top.is_polynomial(*symbols) and below.is_polynomial(*symbols)):
+        return False, ()
+    from certify.symbolic.polynomials.prove import prove_inequality
+
+    # top / below >= 0 where top * below >= 0 and below is not 0, which the conditions see to.
+    renamed = {s: sympy.Symbol(f"v{k}", real=True) for k, s in enumerate(symbols)}
+    given = [f"{v} >= 0" for v in renamed.values()]
+    given += [f"{sympy.expand(c.subs(renamed))} >= 0" for c in conditions if c.is_polynomial(*symbols)]
+    found = prove_inequality(f"{sympy.expand((top * below).subs(renamed))} >= 0", given, seconds=5.0)
+    if found.status != "proved" or found.certificate is None:
+        return False, ()
+    return True, (f"the limit is above the bound: certificate {found.certificate.id[:16]}",)
 
 
 def _samples(d: Derivation, assumptions: Sequence[Assumption]) -> Iterator[dict[Any, Fraction]]:

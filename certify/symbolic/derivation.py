@@ -37,6 +37,7 @@ class Derivation:
     attained:   the largest value found in exact arithmetic, at ``instance``; with symbols, at sample numbers
     against:    the bound at the same numbers
     refuted:    the claimed limit is passed by the instance
+    any_norm:   the proof holds for any norm; else for the Euclidean one
     """
 
     goal: Goal
@@ -57,6 +58,7 @@ class Derivation:
     searched: float | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    any_norm: bool = False
     layers: Tower | None = None
 
     @property
@@ -107,6 +109,7 @@ class Derivation:
             "status": self.status,
             "method": self.method,
             "bound": None if self.bound is None else str(self.bound),
+            "norm": "any" if self.any_norm else "Euclidean",
             "conditions": [f"{c} > 0" for c in self.conditions],
             "assumptions": [
                 {"says": str(a), "status": a.standing, "certificate": a.certificate or None} for a in self.used

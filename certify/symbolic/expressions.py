@@ -119,12 +119,13 @@ class Atom:
     def __hash__(self) -> int:
         return self._hash
 
-    @cached_property
-    def _text(self) -> str:
-        return self.name if self.argument is None else f"{self.name}({self.argument})"
+    def __post_init__(self) -> None:
+        # Written at once, from texts that are written already: towers are deeper than Python's stack.
+        said = self.name if self.argument is None else f"{self.name}({self.argument})"
+        object.__setattr__(self, "_text", said)
 
     def __str__(self) -> str:
-        return self._text
+        return str(self.__dict__["_text"])
 
 
 def _applied(f: Map, atom: Atom) -> Vector:

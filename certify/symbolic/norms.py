@@ -11,7 +11,7 @@ from typing import Any
 from certify.errors import BadInput
 from certify.statements.bound import judged
 from certify.symbolic.affine import Instance, number, sample, worst
-from certify.symbolic.assumptions import Assumption, letters
+from certify.symbolic.assumptions import Assumption, Slope, letters, points_of
 from certify.symbolic.calculus import Calculus, Line, NoBound
 from certify.symbolic.derivation import Derivation
 from certify.symbolic.expressions import Norm, scalar
@@ -103,6 +103,7 @@ def _solved(s: Solved, size: Any, c: Calculus, assumptions: Sequence[Assumption]
         reading=tuple(_reading(line, written) for line in s.lines),
         steps=(*(_step(line, written) for line in s.lines), *_last(s, written)),
         notes=notes,
+        any_norm=not any(_euclidean(line) for line in s.lines),
     )
     return with_instance(found, assumptions)
 
@@ -123,6 +124,12 @@ def with_instance(d: Derivation, assumptions: Sequence[Assumption]) -> Derivatio
     if found.value > limit:
         raise AssertionError(f"{d.goal}: {found.value} is attained above the bound {limit}; please report")
     return replace(d, attained=found.value, against=limit, instance=found)
+
+
+def _euclidean(line: Line) -> bool:
+    """Whether a line uses inner products: slopes and projections."""
+    kinds = {a.map.kind for v in (line.left, *(v for v, _ in line.right)) for a in points_of(v) if a.map is not None}
+    return "projection" in kinds or any(isinstance(a, Slope) for a in line.used)
 
 
 def _reading(line: Line, written: Any) -> str:
@@ -167,6 +174,7 @@ def _tower(t: Tower, goal: Goal) -> Derivation:
         reading=reading,
         steps=_tower_steps(t),
         notes=() if said.accepted else (f"the kernel did not accept the certificate: {said}",),
+        any_norm=not any(isinstance(a, Slope) for a in t.used),
         layers=t,
     )
     return _replayed(found, t) if said.accepted else found

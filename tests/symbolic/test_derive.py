@@ -317,3 +317,26 @@ def test_no_pair_of_affine_stacks_passes_the_derived_bound(layers, start):
         at, off = slope * at, slope * off - e * (part - 1)
     limit = Q(int(d.bound.p), int(d.bound.q))
     assert abs(at - off) <= limit
+
+
+def test_claims_with_letters_are_compared_by_a_certificate():
+    known = [contraction(f, L1), close(f, g, E1), equal(x, f(x)), equal(y, g(y))]
+    d = derive(known, bound(abs(x - y)) <= 2 * E1 / (1 - L1))
+    assert d.status == "conditional" and any("certificate" in n for n in d.notes)
+    assert derive(known, bound(abs(x - y)) <= E1 * (1 + L1)).status == "refuted"
+
+
+def test_two_hundred_layers_and_hopeless_goals_end():
+    fs, gs = maps(" ".join(f"f{k}" for k in range(200))), maps(" ".join(f"g{k}" for k in range(200)))
+    known = [lipschitz(a, 1) for a in (*fs, *gs)] + [close(a, b, 1) for a, b in zip(fs[1:], gs[1:], strict=True)]
+    goal = abs(through(fs, x) - through(gs, x))
+    assert derive(known, goal, method="norms").status == "unknown"
+    assert found([*known, close(fs[0], gs[0], 1)], goal, method="norms").bound == 200
+    assert derive([lipschitz(f, 1), equal(x, x + f(x))], abs(x), method="norms").status == "unknown"
+
+
+def test_a_derivation_says_which_norms_it_is_about():
+    P = projection("P")
+    assert found([lipschitz(f, 2), close(f, g, 1)], abs(f(f(x)) - g(g(x)))).any_norm
+    assert not found([abs(x) <= 3], abs(P(x))).any_norm
+    assert found([abs(x) <= 3], abs(P(x))).as_json()["norm"] == "Euclidean"
