@@ -17,6 +17,8 @@ from certify.symbolic.polynomials.poly import Poly
 
 DEGREE = 60
 TERMS = 20_000
+# Larger coefficients than this do not fit in floats, nor in the integers of a certificate.
+BITS = 900
 
 # A polynomial by names: a dict from sorted ((name, power), ...) to Fractions.
 _Named = dict[tuple[tuple[str, int], ...], Fraction]
@@ -63,6 +65,9 @@ def _problem(goal: _Named, strict: bool, given: Sequence[Any]) -> Problem:
         raise BadInput("given: expected a list of relations")
     premises = [r for k, g in enumerate(given) for r in _relations(g, f"given[{k}]")]
     every = [goal, *(p for p, _ in premises)]
+    bits = max((v.bit_length() for p in every for c in p.values() for v in (c.numerator, c.denominator)), default=0)
+    if bits > BITS:
+        raise BadInput(f"a coefficient has {bits} bits, more than {BITS}")
     names = tuple(sorted({v for p in every for key in p for v, _ in key})) or ("x",)
     return Problem(
         names,
@@ -152,11 +157,16 @@ def _relations(r: Any, place: str) -> list[tuple[_Named, str]]:
     if isinstance(r, str):
         try:
             top = ast.parse(r.strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except (SyntaxError, ValueError):
             raise BadInput(f"{place}: cannot be read: {_short(r)}") from None
+        except (RecursionError, MemoryError):
+            raise BadInput(f"{place}: too long or too deep for text, pass it from sympy: {_short(r)}") from None
         if not isinstance(top, ast.Compare):
             raise BadInput(f"{place}: expected a relation such as x >= 0, found {_short(r)}")
-        sides = [_walk(s, place) for s in (top.left, *top.comparators)]
+        try:
+            sides = [_walk(s, place) for s in (top.left, *top.comparators)]
+        except RecursionError:
+            raise BadInput(f"{place}: too deep for text, pass it from sympy: {_short(r)}") from None
         return [_oriented(a, type(o).__name__, b, place) for a, o, b in zip(sides, top.ops, sides[1:], strict=False)]
     if isinstance(r, bool) or type(r).__name__ in ("BooleanTrue", "BooleanFalse"):
         raise BadInput(f"{place}: {r}, which sympy decided from its assumptions; write the relation as text")
@@ -181,8 +191,10 @@ def _expression(p: Any, place: str) -> _Named:
     if isinstance(p, str):
         try:
             return _walk(ast.parse(p.strip(), mode="eval").body, place)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except (SyntaxError, ValueError):
             raise BadInput(f"{place}: cannot be read: {_short(p)}") from None
+        except (RecursionError, MemoryError):
+            raise BadInput(f"{place}: too long or too deep for text, pass it from sympy: {_short(p)}") from None
     if isinstance(p, int | float | Fraction) and not isinstance(p, bool):
         return _plus({}, {(): _number(p, place)}, 1)
     if hasattr(p, "free_symbols"):
@@ -190,7 +202,7 @@ def _expression(p: Any, place: str) -> _Named:
     raise BadInput(f"{place}: expected text or a sympy expression, found {type(p).__name__}")
 
 
-def _number(v: int | float | Fraction, place: str) -> Fraction:
+def _number(v: int | float | str | Fraction, place: str) -> Fraction:
     try:
         return Fraction(v)
     except (ValueError, OverflowError):
@@ -246,19 +258,34 @@ def _constant(p: _Named, place: str, what: str) -> Fraction:
     return p.get((), Fraction(0))
 
 
+def _power_of_number(v: Fraction, k: int, place: str) -> _Named:
+    # Not computed when it would be refused anyway.
+    if abs(k) * (max(v.numerator.bit_length(), v.denominator.bit_length()) - 1) > BITS or abs(k) > BITS:
+        raise BadInput(f"{place}: a power of a number has more than {BITS} bits")
+    return {(): v**k}
+
+
 def _walk(node: ast.AST, place: str) -> _Named:
     if isinstance(node, ast.Name):
         return {((node.id, 1),): Fraction(1)}
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
         # repr gives the shortest decimal of a float literal: what was written, up to 17 digits.
-        value = node.value if isinstance(node.value, int) else repr(node.value)
-        return _plus({}, {(): _number(Fraction(value), place)}, 1)
+        return _plus({}, {(): _number(node.value if isinstance(node.value, int) else repr(node.value), place)}, 1)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         return _plus({}, _walk(node.operand, place), -1 if isinstance(node.op, ast.USub) else 1)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        # A sum of a thousand terms is a thousand levels deep on its left side.
+        parts: list[tuple[int, ast.AST]] = []
+        while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            parts.append((1 if isinstance(node.op, ast.Add) else -1, node.right))
+            node = node.left
+        total = dict(_walk(node, place))
+        for sign, part in reversed(parts):
+            for key, c in _walk(part, place).items():
+                total[key] = total.get(key, Fraction(0)) + sign * c
+        return {k: c for k, c in total.items() if c}
     if isinstance(node, ast.BinOp):
         a, b = _walk(node.left, place), _walk(node.right, place)
-        if isinstance(node.op, ast.Add | ast.Sub):
-            return _plus(a, b, 1 if isinstance(node.op, ast.Add) else -1)
         if isinstance(node.op, ast.Mult):
             return _times(a, b, place)
         if isinstance(node.op, ast.Div):
@@ -268,6 +295,8 @@ def _walk(node: ast.AST, place: str) -> _Named:
             return {k: c / by for k, c in a.items()}
         if isinstance(node.op, ast.Pow):
             power = _constant(b, place, "an exponent")
+            if power.denominator == 1 and a and not a.keys() - {()}:
+                return _power_of_number(a[()], int(power), place)
             if power.denominator != 1 or not 0 <= power <= DEGREE:
                 raise BadInput(f"{place}: an exponent is a whole number from 0 to {DEGREE}, found {power}")
             out: _Named = {(): Fraction(1)}
