@@ -18,8 +18,7 @@ coefficient by coefficient. Items of a proof, from the root, the first side of a
 
 B = -1: z is the monomials x^E themselves. K = -1: G is a row of weights >= 0, a diagonal. Matrices E hold exponents, a
 row for each term. Premises: those of the statement, then those of the splits.
-Rejects with: item, shape, exponent, negative-multiplier, identity, and what psd rejects with. Spec:
-statements.md#polynomials. Proof: follows_correct.
+Spec: statements.md#polynomials. Proof: proved_correct (proofs/polynomials.v).
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@
 Q, I, R: polynomials that are >= 0 and, the last of each, = 0. Each implication is shown as in *polynomial*.
 Evidence: item 0: how many invariants, then their matrices, exponents and coefficients; then the proofs: of the start
 for all j, of the step for all j, of the conclusion. Premises in the order shown.
-Rejects with: item, shape, and what a proof of polynomials rejects with. Spec: statements.md#invariant.
-Proof: invariant_correct.
+Rejects with: exponent, hint, identity, item, negative-multiplier, not-positive, not-symmetric, shape.
+Spec: statements.md#invariant. Proof: invariant_correct.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
     p >= 0
 
 by a tree of identities and splits (certify/kernel/polynomials.py). With p = -1: no x satisfies the premises.
-Rejects with: shape, and what a proof of polynomials rejects with. Spec: statements.md#polynomial.
-Proof: polynomial_correct.
+Rejects with: exponent, hint, identity, item, negative-multiplier, not-positive, not-symmetric, shape.
+Spec: statements.md#polynomial. Proof: polynomial_correct.
 """
 
 from __future__ import annotations
