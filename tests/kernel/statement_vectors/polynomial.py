@@ -57,6 +57,17 @@ def with_gram(shown: Any = None, claimed: Any = None) -> Files:
     return made(goal, proof=Leaf((Gram(((1, 0), (0, 1)), m, hints),)))
 
 
+def over_polynomials(columns: int = 2) -> Files:
+    """(x - y, x y)' G (x - y, x y) with the form above."""
+    x, y = variables(2)
+    m = exact(np.array([[1, 0.5], [0.5, 1]]))
+    hints = factor(m)
+    assert hints is not None
+    basis = exact(np.array([[1, -1, 0][:columns], [0, 0, 1][:columns]]))
+    goal = (x - y) ** 2 + (x - y) * x * y + x * x * y * y
+    return made(goal, proof=Leaf((Gram(((1, 0), (0, 1), (1, 1)), m, hints, basis),)))
+
+
 def singular(excess: Fraction) -> Files:
     """(x + y)^2 - excess x^2 by a Gram matrix that is singular, with the exact factor."""
     x, y = variables(2)
@@ -86,6 +97,7 @@ def accept() -> dict[str, Files]:
         "polynomial--weights-on-polynomials": made(x * x * 1 - x * y * 4 + y * y * 6, proof=Leaf((four,))),
         "polynomial--form": with_gram(),
         "polynomial--form-that-is-singular": singular(Fraction(0)),
+        "polynomial--form-over-polynomials": over_polynomials(3),
         # a <= b + e from a <= c + e/2, c <= b + e/2, unused: e >= 0.
         "polynomial--triangle": made(
             b + e - a, [c + e * HALF - a, b + e * HALF - c], proof=Leaf((product(4, 0), product(4, 1)))
@@ -174,6 +186,7 @@ def reject() -> dict[str, Files]:
         "shape--polynomial-variables": words(variables=3),
         "shape--polynomial-coefficients": words(polynomials=[own[0], np.array([[1, 1]]), *own[2:]]),
         "shape--polynomial-equalities": words(equalities=4),
+        "shape--polynomial-basis": over_polynomials(2),
         "shape--polynomial-form": matrix(1, [[1, 1]]),
         "item--polynomial-of-no-kind": item(0, [4, 0, -1, 1, -1]),
         "item--polynomial-too-short": item(0, [2, 0, -1, 1]),
