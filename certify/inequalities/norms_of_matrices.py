@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from certify.errors import BadInput
+from certify.kernel.exact import Matrix, identity
 from certify.numbers import root_above, root_below
 from certify.results import Bracket
 from certify.statements.bound import Bound, judged
-from certify.statements.exact import exact, fractions
+from certify.statements.exact import exact, floats, fractions, of_integers
 from certify.statements.factor import factor
 
 # How far above the float value a limit may be tried, relatively.
@@ -28,24 +29,29 @@ def operator_norm(matrix: Any, subject: str = "the operator norm") -> Bound:
     if m.shape[0] < m.shape[1]:
         m = m.T
     gram = m.T @ m
-    entries = np.array(fractions(gram), dtype=object)
-    n = entries.shape[0]
-    wide = np.array([[float(v) for v in row] for row in fractions(m)])
-    _, sizes, right = np.linalg.svd(wide)
+    _, sizes, right = np.linalg.svd(floats(m))
     found = float(sizes[0])
-    x = [Fraction(round(float(v) * 2**30)) for v in right[0]]
-    lower = _attained(entries, x)
-    if found == 0.0:
-        return _judged(subject, Fraction(0), Fraction(0), entries, 0.0)
+    if found == 0.0 or not np.isfinite(found):
+        notes = () if found == 0.0 else ("the entries are beyond float64",)
+        return _judged(subject, Fraction(0), Fraction(0), gram, 0.0) if not notes else _unknown(subject, None, notes)
+    lower = _attained(m, right[0])
     for slack in SLACKS:
-        square = Fraction(found) ** 2 * (1 + 2 * Fraction(slack))
         # A short number makes a short certificate.
-        short = _up(square)
-        hints = factor(exact(np.diag([short] * n) - entries))
+        square = _up(Fraction(found) ** 2 * (1 + 2 * Fraction(slack)))
+        hints = factor(_rest(gram, square))
         if hints is not None:
-            return _judged(subject, short, lower, entries, found, hints)
-    notes = ("no factor was found: the matrix is too large or too badly scaled for float64",)
+            return _judged(subject, square, lower, gram, found, hints)
+    return _unknown(subject, lower, ("no factor was found: too large or too badly scaled for float64",), found)
+
+
+def _unknown(subject: str, lower: Fraction | None, notes: tuple[str, ...], found: float | None = None) -> Bound:
     return Bound(subject, "unknown", Bracket(lower, None, "unknown"), searched=found, notes=notes)
+
+
+def _rest(gram: Matrix, square: Fraction) -> Matrix:
+    """square I - gram."""
+    rest: Matrix = identity(gram.a, gram.shape[0]).times(square.numerator, square.denominator) - gram
+    return rest
 
 
 def _up(q: Fraction, bits: int = 40) -> Fraction:
@@ -55,25 +61,21 @@ def _up(q: Fraction, bits: int = 40) -> Fraction:
     return -((-q * scale) // 1) / scale
 
 
-def _attained(gram: Any, x: list[Fraction]) -> Fraction:
-    """|M x| / |x| from below."""
-    length = sum((v * v for v in x), Fraction(0))
-    if length == 0:
-        return Fraction(0)
-    images = (sum((g * b for g, b in zip(row, x, strict=True)), Fraction(0)) for row in gram)
-    moved = sum((a * v for a, v in zip(x, images, strict=True)), Fraction(0))
-    return root_below(moved / length)
+def _attained(m: Matrix, direction: Any) -> Fraction:
+    """|M x| / |x| from below, for x near a direction."""
+    x = of_integers([round(float(v) * 2**30) for v in direction], len(direction), 1)
+    image = m @ x
+    (length,), (moved,) = fractions(x.T @ x)[0], fractions(image.T @ image)[0]
+    return root_below(moved / length) if length else Fraction(0)
 
 
-def _judged(subject: str, square: Fraction, lower: Fraction, gram: Any, found: float, hints: Any = None) -> Bound:
-    n = gram.shape[0]
-    conclusion = np.diag([square] * n) - gram
-    hints = factor(exact(conclusion)) if hints is None else hints
+def _judged(subject: str, square: Fraction, lower: Fraction, gram: Matrix, found: float, hints: Any = None) -> Bound:
+    conclusion = _rest(gram, square)
+    hints = factor(conclusion) if hints is None else hints
     of = {"conclusion": conclusion, "count": 0, "premises": np.zeros((1, 1))}
     made, said = judged("s-procedure", of, [hints])
     if not said.accepted:
-        notes = (f"the kernel did not accept the certificate: {said}",)
-        return Bound(subject, "unknown", Bracket(lower, None, "unknown"), made, said, found, notes=notes)
+        return _unknown(subject, lower, (f"the kernel did not accept the certificate: {said}",), found)
     upper = root_above(square)
     return Bound(subject, "proved", Bracket(lower, upper, "proved"), made, said, found)
 

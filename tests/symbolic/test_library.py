@@ -32,6 +32,7 @@ NAMES = [
     "score_change",
     "softmax_divergence",
     "softmax_total_variation",
+    "stack_error",
     "telescoping",
 ]
 library = ct.inequalities
@@ -251,6 +252,34 @@ def test_budgets_hold_for_networks_of_tanh():
             assert np.linalg.norm(a - b) <= float(limit) + 1e-9
         found = (library.residual_tower if residual else library.telescoping)(gains, changes)
         assert len(found.details["rests_on"]) == 8 and not found.details["conditional_on"]
+
+
+def test_stacks_of_layers_from_weights_hold():
+    """Float64 evaluation, margins far above rounding; exact weights, biases, rank and precision changed."""
+    rng = np.random.default_rng(5)
+    shapes = [(9, 6), (9, 9), (4, 9)]
+    fine = [rng.normal(size=s) / 3 for s in shapes]
+    biases = [rng.normal(size=s[0]) / 4 for s in shapes]
+    for change in (lambda w: w.astype(np.float16).astype(float), lambda w: w * (np.abs(w) > 0.2)):
+        coarse, shifted = [change(w) for w in fine], [change(b) for b in biases]
+        found = library.stack_error(fine, coarse, radius=2, fine_biases=biases, coarse_biases=shifted)
+        assert found.status == "proved" and found.bracket.lower is None and len(found.details["rests_on"]) >= 7
+        for s in (np.tanh, lambda z: np.maximum(z, 0)):
+            for _ in range(40):
+                a = rng.normal(size=6)
+                a = b = 2 * a / np.linalg.norm(a)
+                for w, v, p, q in zip(fine, coarse, biases, shifted, strict=True):
+                    a, b = s(w @ a + p), s(v @ b + q)
+                assert np.linalg.norm(a - b) <= found.bound + 1e-9
+    with pytest.raises(BadInput):
+        library.stack_error(fine, coarse[:-1], radius=2)
+    with pytest.raises(BadInput):
+        library.stack_error(fine, fine[::-1], radius=2)
+
+
+def test_a_stack_of_one_layer_is_attained():
+    found = library.stack_error([np.diag([2.0, 1.0])], [np.diag([1.5, 1.0])], radius=3)
+    assert 1.5 <= found.bound <= 1.5 * (1 + 1e-6)
 
 
 def _norm(w):
