@@ -232,3 +232,43 @@ def test_terms_are_exact_in_the_users_variables(given):
     assert found is not None
     inside = list(asked.inequalities)
     assert not gap(Leaf(found.terms), asked.goal, inside)
+
+
+@pytest.mark.parametrize(
+    "name", ["a square", "motzkin times norm", "on a circle", "bernoulli", "telescope", "eliminated"]
+)
+def test_the_identity_in_text_is_one(name):
+    r = ct.prove_inequality(*TRUE[name])
+    left, right = r.identity.replace("[", "(").replace("]", ")").split(" = ")
+    assert not problem(f"{left} - ({right}) >= 0").goal
+
+
+def test_the_identity_in_text_names_its_cases():
+    r = ct.prove_inequality("x >= 0", given=["x**3 >= 0"])
+    assert r.identity == "where x >= 0: x = [x]\nwhere x <= 0: -(x)**4 = [x**3]*[-x]"
+
+
+def nearly_false(seed: int) -> tuple[str, list[str]]:
+    """A polynomial that is negative, by a little, at a rational point that satisfies the premises."""
+    r = random.Random(seed)
+    text, given = instance(r.randint(1, 3), r.choice((2, 4)), seed)
+    p = problem(f"{text} >= 0", given)
+    at = ct.lower_bound(text, given if r.random() < 0.7 else (), seconds=5)
+    x = (
+        [Fraction(r.randint(-8, 8), 8) for _ in p.names]
+        if at.witness is None
+        else [at.witness.get(v, 0) for v in p.names]
+    )
+    value = p.goal(x) + Fraction(1, 10 ** r.randint(2, 12))
+    kept = given if all(g(x) >= 0 for g in p.inequalities) else []
+    return f"{text} - ({value.numerator})/({value.denominator}) >= 0", kept
+
+
+@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(k, marks=pytest.mark.long) for k in range(6, 200))])
+def test_what_fails_by_a_little_at_a_known_point_is_never_proved(monkeypatch, seed):
+    claim, given = nearly_false(seed)
+    # No point is looked for: the search for certificates is on its own.
+    monkeypatch.setattr(proving, "lowest", lambda *_, **__: None)
+    r = ct.prove_inequality(claim, given, seconds=3)
+    assert r.status == "unknown"
+    assert r.weaker is None or r.weaker > 0

@@ -22,6 +22,7 @@ from certify.symbolic.polynomials.poly import Poly
 from certify.symbolic.polynomials.results import Inequality, LowerBound
 from certify.symbolic.polynomials.search import Search
 from certify.symbolic.polynomials.witness import Point, admissible, lowest
+from certify.symbolic.polynomials.writing import proof_text
 
 # Powers of 1 + sum x^2 by which a polynomial is multiplied when it is no sum of squares itself.
 MULTIPLIERS = 2
@@ -60,8 +61,9 @@ def prove_inequality(
         spent["check"] = monotonic() - start - spent["search"]
         if verdict.accepted:
             return Inequality(
-                subject, "proved", made, verdict, degree=at, method=method, seconds=spent, notes=tuple(notes)
-            )
+                subject, "proved", made, verdict, degree=at, method=method,
+                identity=proof_text(proof, posed), seconds=spent, notes=tuple(notes),
+            )  # fmt: skip
         notes.append(f"what the search took for a proof was {verdict}")
     return _unknown(subject, asked, search, degree, spent, notes)
 

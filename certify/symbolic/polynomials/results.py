@@ -21,6 +21,7 @@ class Inequality:
     weaker:      eps for which p + eps >= 0 was proved, the least found, when the claim is unknown
     degree:      of the identity behind a proof, else the largest tried
     method:      how the proof was found
+    identity:    the proof as text: what was shown = squares and premises in brackets, one line for each case
     """
 
     subject: str
@@ -32,6 +33,7 @@ class Inequality:
     weaker: Fraction | None = None
     degree: int = 0
     method: str = ""
+    identity: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -45,6 +47,7 @@ class Inequality:
             "weaker": None if self.weaker is None else str(self.weaker),
             "degree": self.degree,
             "method": self.method,
+            "identity": self.identity,
             "certificate": None if self.certificate is None else self.certificate.id,
             "certificate_bytes": 0 if self.certificate is None else self.certificate.size,
             "verdict": None if self.verdict is None else self.verdict.verdict,

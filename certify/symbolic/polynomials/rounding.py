@@ -25,7 +25,7 @@ Terms = tuple[Squares | Gram | Multiple, ...]
 Cells = list[list[Fraction]]
 
 # Bits behind the point in rounded entries; fewer make a smaller certificate.
-BITS = (20, 28, 36, 46)
+BITS = (2, 8, 14, 20, 28, 36, 46)
 
 
 def exact_terms(program: Program, found: Solution, target: Poly) -> Terms | None:
