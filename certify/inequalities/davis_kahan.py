@@ -30,8 +30,8 @@ def eigenspace_turn(gap: Any, perturbation: Any) -> Turn:
     """How far the leading m eigenvectors of a symmetric matrix can turn.
 
     gap: a - b, where m eigenvalues are at least a and the others at most b, as a number or as the Bound of
-    ``ct.spectral_gap``, of which the proved end counts (a float difference of eigenvalues is no proof: the result
-    then is conditional on it). perturbation: |E|, as a number or the Bound of ``eigenvalue_shift``.
+    ``ct.spectral_gap``, whose detail ``gap`` counts (a float difference of eigenvalues is no proof: the result then
+    is conditional on it). perturbation: |E|, as a number or the Bound of ``eigenvalue_shift``.
     """
     distance, ids, weak = _proved(gap, "gap", upper=False)
     e, more, also = _proved(perturbation, "perturbation", upper=True)

@@ -38,6 +38,10 @@ def derive(assumptions: Sequence[Assumption], goal: Goal | Any, method: Method =
     if method == "norms" and not isinstance(goal.of, Norm):
         raise BadInput("method: norms bounds norms abs(v) only")
     known = tuple(dict.fromkeys(assumptions))
+    names = [s.name for s in letters(known) if s.is_Symbol]
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice is not None:
+        raise BadInput(f"assumptions: two different symbols are called {twice}; give both the same sign assumptions")
     found: Derivation | None = None
     if method != "gram" and isinstance(goal.of, Norm):
         from certify.symbolic.norms import by_norms

@@ -169,6 +169,8 @@ def problem(assumptions: Sequence[Assumption], goal: Goal) -> Problem:
         if isinstance(a, Lipschitz | Slope | Monotone):
             said[a.map] = said.get(a.map, 0) + 1
             exact &= not a.map.linear and not isinstance(a, Monotone)
+        if isinstance(a, Convex):
+            said[a.function.gradient] = said.get(a.function.gradient, 0) + 1
         exact &= not isinstance(a, Close | Independent) and not (isinstance(a, Convex) and a.smooth is None)
         for q in _premises(b, a, inside):
             if q.products or q.values or q.constant:

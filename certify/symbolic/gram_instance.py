@@ -63,6 +63,8 @@ def attain(d: Derivation, p: Problem, s: Solution | None, line: Instance | None)
             size = root_below(found.value) if isinstance(d.goal.of, Norm) else found.value
             if value is None or size > value:
                 best, value = found, size  # type: ignore[assignment]
+    if value is not None and against is not None and value > against:
+        raise AssertionError(f"{d.goal}: {value} is attained above the bound {against}; please report")
     return replace(d, attained=value, against=against, instance=best)
 
 

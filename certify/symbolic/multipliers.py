@@ -8,7 +8,7 @@ Nothing a solver says is believed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import import_module
 from math import lcm
@@ -26,12 +26,14 @@ from certify.symbolic.derivation import Derivation
 from certify.symbolic.expressions import Norm
 from certify.symbolic.goals import Goal
 from certify.symbolic.gram import UNIT
-from certify.symbolic.quadratics import Problem, Quadratic
+from certify.symbolic.quadratics import Problem, Quadratic, aligned, reduced
 
 Floats = NDArray[np.float64]
 # How much larger the limit may get, relatively, so that multipliers can be rounded.
 SLACKS = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 BITS = 44
+# Premises whose multipliers are a smaller share of the largest are left out, at first.
+KEPT = (1e-3, 1e-5, 1e-7, 0.0)
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,20 @@ def certified(p: Problem, goal: Goal) -> tuple[Derivation, Solution | None]:
     if found is None:
         why = "no multipliers were found: the goal may be unbounded under these assumptions"
         return Derivation(goal, "gram", False, None, notes=(why,)), None
-    for keep in (1e-7, 0.0):
-        kept = [k for k, v in enumerate(found.multipliers) if v > keep * max(1.0, float(np.max(found.multipliers)))]
-        if not kept and p.premises:
+    most = max(1.0, float(np.max(found.multipliers))) if p.premises else 1.0
+    tried: list[list[int]] = []
+    for share in KEPT:
+        kept = [k for k, v in enumerate(found.multipliers) if v > share * most]
+        if kept in tried or (p.premises and not kept):
             continue
+        tried.append(kept)
+        # Fewer premises may speak of fewer vectors.
+        part = aligned(reduced(replace(p, premises=[p.premises[k] for k in kept])))
         for slack in SLACKS:
-            room = solve(p, kept, found.limit, slack)
-            made = None if room is None else _exact(p, kept, room.multipliers)
+            room = solve(part, found.limit, slack)
+            made = None if room is None else _exact(part, room.multipliers)
             if made is not None:
-                return _finished(p, goal, kept, *made, found), found
+                return _finished(part, goal, *made, found), found
     why = f"a solver reports {found.limit:.6g} for the bounded quantity, but its multipliers could not be made exact"
     return Derivation(goal, "gram", False, None, searched=_size(goal, found.limit), notes=(why,)), found
 
@@ -76,14 +83,11 @@ def matrix(q: Quadratic, n: int) -> Floats:
     return out
 
 
-def solve(
-    p: Problem, kept: Sequence[int] | None = None, limit: float = 0.0, slack: float | None = None
-) -> Solution | None:
+def solve(p: Problem, limit: float = 0.0, slack: float | None = None) -> Solution | None:
     """The least limit; or, with a slack, multipliers that leave the most room below (1 + slack) limit."""
     cp: Any = import_module("cvxpy")
 
-    kept = range(len(p.premises)) if kept is None else kept
-    n, chosen = len(p.basis), [p.premises[k] for k in kept]
+    n, chosen = len(p.basis), p.premises
     if not n:
         return None
     weights = cp.Variable(len(chosen), nonneg=True) if chosen else cp.Constant(np.zeros(0))
@@ -152,9 +156,9 @@ def _solved(question: Any) -> bool:
 Exact = tuple[list[Fraction], Fraction, dict[str, Any], list[Any]]
 
 
-def _exact(p: Problem, kept: Sequence[int], weights: Floats) -> Exact | None:
+def _exact(p: Problem, weights: Floats) -> Exact | None:
     """Dyadic multipliers, the limit they prove, the statement and its evidence; None when the check would fail."""
-    chosen = [p.premises[k] for k in kept]
+    chosen = p.premises
     exact_weights = _balanced(p, chosen, [_dyadic(w) for w in weights])
     if exact_weights is None:
         return None
@@ -260,7 +264,6 @@ def _factor(m: Matrix, bits: tuple[int, ...] = (24, 34, 44, 52)) -> Factor | Non
 def _finished(
     p: Problem,
     goal: Goal,
-    kept: Sequence[int],
     weights: list[Fraction],
     limit: Fraction,
     of: dict[str, Any],
@@ -271,7 +274,7 @@ def _finished(
 
     made, said = judged("s-procedure", of, evidence)
     value = _rounded_up(root_above(limit) if isinstance(goal.of, Norm) else limit)
-    chosen = [p.premises[k] for k in kept]
+    chosen = p.premises
     used = tuple(dict.fromkeys(q.because for q in chosen if q.because is not None))
     reading = [f"u_{i} = {a}" for i, a in enumerate([*p.basis, UNIT])]
     reading += [

@@ -179,8 +179,8 @@ def test_a_solver_that_lies_is_not_believed(monkeypatch):
 
     honest = multipliers.solve
 
-    def lying(p, kept=None, limit=0.0, slack=None):
-        found = honest(p, kept, limit, slack)
+    def lying(p, limit=0.0, slack=None):
+        found = honest(p, limit, slack)
         if found is None:
             return None
         return multipliers.Solution(found.limit / 2, found.multipliers / 2, found.gram, found.values)
