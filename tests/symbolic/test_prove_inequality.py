@@ -43,6 +43,7 @@ TRUE = {
     "telescope": ("a <= (1 + e)**2*b", ["a <= (1 + e)*c", "c <= (1 + e)*b", "e >= 0"]),
     "degenerate": ("x >= 0", ["x**3 >= 0"]),
     "strict": ("x**2 + 1 > 0", []),
+    "strict with an infimum of zero": ("x**2 + (x*y - 1)**2 > 0", []),
     "eliminated": ("z <= 3", ["z == x + y", "x <= 1", "y <= 2"]),
     "far from zero": ("(x - 1000)*(1001 - x) <= 1/4", ["1000 <= x <= 1001"]),
     "nearly false": ("x**4 - 2*x**2 + 1.0000001 >= 0", []),
@@ -79,16 +80,19 @@ def test_refutes_by_an_exact_point(name):
 
 
 def test_unknown_is_said_with_what_was_proved_instead():
-    # True, but x > 0 is used as x >= 0, where it is false.
-    r = ct.prove_inequality("x > 0", given=["x > 0"])
-    assert r.status == "unknown" and r.weaker is not None and 0 < r.weaker < Fraction(1, 1000)
-    assert r.verdict is not None and r.verdict.accepted
-    assert "tried" in str(r)
+    # A sum of few squares with generic coefficients: no room to round, and no rational face.
+    text = "(3*x**3 - 7*x**2*y + 5*y**3 + 2*x - 1)**2 + (4*y**3 - x**2 + 9*x*y - 6*y + 8)**2 >= 0"
+    r = ct.prove_inequality(text, seconds=2)
+    assert r.status == "unknown" and r.weaker is not None and 0 < r.weaker < 1
+    assert r.verdict is not None and r.verdict.accepted and "tried" in str(r)
 
 
-def test_a_point_on_a_strict_premises_boundary_refutes_nothing():
-    r = ct.prove_inequality("x*y > 0", given=["x > 0", "y > 0"])
-    assert r.status == "unknown" and r.witness is None
+@pytest.mark.parametrize("claim", ["x*y > 0", "x > 0", "x**2 + y > 0"])
+def test_strict_premises_are_strict(claim):
+    # With >= in their place these claims fail at zero.
+    assert ct.prove_inequality(claim, given=["x >= 0", "y >= 0"]).status == "refuted"
+    r = ct.prove_inequality(claim, given=["x > 0", "y > 0"])
+    assert r.status == "proved" and any("s**2" in n for n in r.notes)
 
 
 def test_premises_that_contradict_each_other_are_remarked_on():
@@ -269,6 +273,6 @@ def test_what_fails_by_a_little_at_a_known_point_is_never_proved(monkeypatch, se
     claim, given = nearly_false(seed)
     # No point is looked for: the search for certificates is on its own.
     monkeypatch.setattr(proving, "lowest", lambda *_, **__: None)
-    r = ct.prove_inequality(claim, given, seconds=3)
+    r = ct.prove_inequality(claim, given, seconds=2)
     assert r.status == "unknown"
     assert r.weaker is None or r.weaker > 0

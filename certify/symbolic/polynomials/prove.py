@@ -51,21 +51,42 @@ def prove_inequality(
         return Inequality(subject, "refuted", witness=x, value=point.value, method="a point", seconds=spent)
     if point is None and given:
         notes.append("no point that satisfies the premises was found: they may be contradictory")
-    left = Eliminated(posed)
-    search = Search(posed.n, left.inequalities, left.equalities, seconds)
-    got = found_proof(left, search, degree)
-    spent = {"search": monotonic() - start}
-    if got is not None:
+    searches: list[Search] = []
+    for stated in (posed, _opened(posed)) if any(posed.open) else (posed,):
+        left = Eliminated(stated)
+        remains = max(0.0, seconds - (monotonic() - start))
+        found = Search(stated.n, left.inequalities, left.equalities, remains)
+        searches.append(found)
+        got = found_proof(left, found, degree)
+        spent = {"search": monotonic() - start}
+        if got is None:
+            continue
         proof, method, at = got
-        made, verdict = _judged(posed, proof)
+        made, verdict = _judged(stated, proof)
         spent["check"] = monotonic() - start - spent["search"]
+        if stated is not posed:
+            notes.append("g > 0 is stated as s**2*g = 1, with a variable s for each strict premise")
         if verdict.accepted:
             return Inequality(
                 subject, "proved", made, verdict, degree=at, method=method,
-                identity=proof_text(proof, posed), seconds=spent, notes=tuple(notes),
+                identity=proof_text(proof, stated), seconds=spent, notes=tuple(notes),
             )  # fmt: skip
         notes.append(f"what the search took for a proof was {verdict}")
-    return _unknown(subject, asked, search, degree, spent, notes)
+    return _unknown(subject, asked, searches[0], degree, spent, notes)
+
+
+def _opened(p: Problem) -> Problem:
+    """Strict premises g > 0 as s^2 g = 1 with variables s of their own, beside g >= 0."""
+    strict = [g for g, o in zip(p.inequalities, p.open, strict=True) if o]
+    n = p.n + len(strict)
+
+    def wide(group: Sequence[Poly]) -> tuple[Poly, ...]:
+        return tuple(f.moved(range(p.n), n) for f in group)
+
+    new = tuple(f"s{k}" if f"s{k}" not in p.names else f"s{k}_" for k in range(len(strict)))
+    extra = [Poly.variable(n, p.n + k) ** 2 * g - 1 for k, g in enumerate(wide(strict))]
+    (goal,) = wide([p.goal])
+    return Problem((*p.names, *new), goal, wide(p.inequalities), (*wide(p.equalities), *extra))
 
 
 def _negated(p: Problem) -> Problem:

@@ -10,11 +10,15 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+BITS = 1_000
 Sparse = Mapping[Any, Fraction]
 
 
 def solution(columns: Sequence[Sparse], right: Sparse) -> list[Fraction] | None:
-    """Coefficients with sum_k c_k columns[k] = right exactly, or None. Free ones are zero."""
+    """Coefficients with sum_k c_k columns[k] = right exactly, or None. Free ones are zero.
+
+    None too where fractions grow longer than a certificate could hold.
+    """
     rows: dict[Hashable, dict[int, Fraction]] = {}
     for k, column in enumerate(columns):
         for e, v in column.items():
@@ -34,6 +38,8 @@ def solution(columns: Sequence[Sparse], right: Sparse) -> list[Fraction] | None:
         # The entry of least height: fractions stay short.
         k = min(row, key=lambda j: (abs(row[j].numerator) + row[j].denominator, j))
         pivot = row.pop(k)
+        if max(pivot.numerator.bit_length(), pivot.denominator.bit_length()) > BITS:
+            return None
         row, value = {j: v / pivot for j, v in row.items()}, value / pivot
         solved.append((k, row, value))
         for i, (other, its) in enumerate(waiting):

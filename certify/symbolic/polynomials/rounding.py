@@ -90,11 +90,19 @@ def _spread(program: Program, grams: list[Cells], rest: Poly) -> bool:
 
 def _solved(program: Program, grams: list[Cells], frees: list[list[Fraction]], rest: Poly) -> bool:
     """By exact elimination on entries and coefficients that span the rest."""
-    chosen = spanning(program.scaled.toarray())
+    if any(e not in program.rows for e in rest.terms):
+        return False
+    dense = program.scaled.toarray()
+    chosen = spanning(dense)
+    # A wrong face misses the rest by about all of it: seen in floats, before fractions grow long over it.
+    right = np.zeros(dense.shape[0])
+    size = max(abs(c) for c in rest.terms.values())
+    for e, c in rest.terms.items():
+        right[program.rows[e]] = float(c / size)
+    near = np.linalg.lstsq(dense[:, chosen], right, rcond=None)[0]
+    if float(np.linalg.norm(dense[:, chosen] @ near - right)) > 1e-6 * float(np.linalg.norm(right)):
+        return False
     found = solution([program.columns[k] for k in chosen], rest.terms)
-    if found is None:
-        found = solution(program.columns, rest.terms)
-        chosen = list(range(len(program.columns)))
     if found is None:
         return False
     places: list[tuple[Any, int, int]] = [
