@@ -129,7 +129,9 @@ class Derivation:
         """One line: the status, the inequality, and what it is conditional on."""
         if self.bound is None:
             return "; ".join([f"{self.status}: {self.goal}", *self.notes])
-        said = f"{self.status}: {self.goal.of} <= {self.bound}"
+        from certify.symbolic.latex import decimal
+
+        said = f"{self.status}: {self.goal.of} <= {decimal(self.bound) or self.bound}"
         if self.conditions:
             said += " where " + ", ".join(f"{c} > 0" for c in self.conditions)
         if self.goal.claimed is not None:

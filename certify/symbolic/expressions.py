@@ -284,10 +284,11 @@ class Form:
         return Relation(self - as_form(other, "the right-hand side"))
 
     def __str__(self) -> str:
-        parts = [f"{c} |{a}|^2" if a == b else f"{c} <{a}, {b}>" for (a, b), c in self.products]
-        parts += [f"{c} {name}({z})" for (name, z), c in self.values]
-        parts += [str(self.constant)] if self.constant != 0 else []
-        return " + ".join(parts) or "0"
+        parts = [(c, f"|{a}|^2" if a == b else f"<{a}, {b}>") for (a, b), c in self.products]
+        parts += [(c, f"{name}({z})") for (name, z), c in self.values]
+        said = [what if c == 1 else f"-{what}" if c == -1 else f"{c} {what}" for c, what in parts]
+        said += [str(self.constant)] if self.constant != 0 else []
+        return " + ".join(said).replace("+ -", "- ") or "0"
 
 
 def as_form(value: Any, place: str) -> Form:

@@ -83,12 +83,24 @@ def form(f: Form) -> str:
     out = []
     for (a, b), c in f.products:
         what = rf"\|{atom(a)}\|^2" if a == b else rf"\langle {atom(a)}, {atom(b)} \rangle"
-        out.append(("" if c == 1 else f"{expression(c)} ") + what)
+        out.append(_times(c) + what)
     for (n, z), c in f.values:
-        out.append(("" if c == 1 else f"{expression(c)} ") + f"{name(n)}({vector(z)})")
+        out.append(_times(c) + f"{name(n)}({vector(z)})")
     if f.constant != 0:
         out.append(expression(f.constant))
     return " + ".join(out).replace("+ -", "- ") or "0"
+
+
+def _times(c: Any) -> str:
+    return "" if c == 1 else "-" if c == -1 else rf"{expression(c)}\,"
+
+
+def decimal(q: Any) -> str | None:
+    """A long rational that is a short decimal, as one."""
+    if not q.is_Rational or q.q < 10_000 or 10**18 % q.q:
+        return None
+    whole = abs(int(q.p)) * (10**18 // int(q.q))
+    return f"{'-' if q.p < 0 else ''}{whole // 10**18}.{whole % 10**18:018d}".rstrip("0")
 
 
 def assumption(a: Assumption) -> str:
@@ -147,7 +159,7 @@ def document(d: Derivation) -> str:
         out[-1] = out[-1].removesuffix(r" \\")
         out += [r"\end{align*}", r"\paragraph{Conclusion.}"]
         where = "".join(rf",\quad {expression(c)} > 0" for c in d.conditions)
-        out.append(rf"\[ {goal} \;\le\; {expression(d.bound)}{where} \]")
+        out.append(rf"\[ {goal} \;\le\; {decimal(d.bound) or expression(d.bound)}{where} \]")
     said = d.status if d.status != "conditional" else "conditional on the assumptions above that are not checked"
     kernel = "" if d.certificate is None else rf" The kernel accepted certificate \texttt{{{d.certificate.id[:16]}}}."
     out.append(f"Status: {said}.{kernel if d.found else ''}")

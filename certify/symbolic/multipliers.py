@@ -26,6 +26,7 @@ from certify.symbolic.derivation import Derivation
 from certify.symbolic.expressions import Norm
 from certify.symbolic.goals import Goal
 from certify.symbolic.gram import UNIT
+from certify.symbolic.gram_steps import steps
 from certify.symbolic.quadratics import Problem, Quadratic, aligned, reduced
 
 Floats = NDArray[np.float64]
@@ -290,7 +291,7 @@ def _finished(
         certificate=made,
         verdict=said,
         reading=tuple(reading),
-        steps=tuple(_steps(goal, chosen, weights, limit)),
+        steps=tuple(steps(p, goal, weights, limit)),
         searched=_size(goal, solution.limit),
         notes=() if said.accepted else (f"the kernel did not accept the certificate: {said}",),
     )
@@ -311,15 +312,3 @@ def _rounded_down(v: Fraction, digits: int) -> Fraction:
 
 def _exponent(v: Fraction) -> int:
     return len(str(v.numerator)) - len(str(v.denominator))
-
-
-def _steps(
-    goal: Goal, chosen: Sequence[Quadratic], weights: Sequence[Fraction], limit: Fraction
-) -> list[tuple[str, str]]:
-    from certify.symbolic.latex import form, norm
-
-    what = norm(goal.of.vector) + "^2" if isinstance(goal.of, Norm) else form(goal.of)
-    parts = [rf"{float(w):.6g}\,q_{{{k + 1}}}" for k, w in enumerate(weights) if w]
-    said = [(rf"q_{{{k + 1}}} &\ge 0", q.said) for k, q in enumerate(chosen)]
-    total = " + ".join(parts) or "0"
-    return [*said, (rf"{float(limit):.9g} - {what} &= {total} + \text{{squares}}", "exact in the certificate")]

@@ -296,7 +296,7 @@ def test_misuse_is_one_clear_line(call):
 numbers = st.fractions(min_value=0, max_value=2, max_denominator=8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(numbers, numbers, numbers, numbers), min_size=1, max_size=4), numbers)
 def test_no_pair_of_affine_stacks_passes_the_derived_bound(layers, start):
     """Layers c z + d with |c| <= L against c z + d - e s, |s| <= 1: evaluated in Fractions."""

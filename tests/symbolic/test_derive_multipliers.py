@@ -217,7 +217,7 @@ def test_semidefiniteness_by_elimination(rows, damaged):
         assert semidefinite(made), "a Gram matrix is positive semidefinite, exactly"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), min_size=3, max_size=3), st.integers(1, 4))
 def test_hints_for_matrices_with_rows_of_zeros(rows, where):
     a = np.array(rows)
@@ -264,3 +264,44 @@ def test_interpolation_conditions_hold_for_real_functions(points, weight, turn):
         for (i, j), c in q.products.items():
             total += c * sum((m * n for m, n in zip(coordinates[i], coordinates[j], strict=True)), Q(0))
         assert total >= 0, q.said
+
+
+def test_latex_writes_out_vectors_conditions_and_the_identity():
+    known = [convex(F, 0, 10), vanishes(F.gradient(s)), abs(x - s) <= 1]
+    d = derive(known, F(descent(x, Q(1, 10), 1)) - F(s))
+    text = d.latex()
+    for said in (
+        r"u_{1} &= s - x",
+        r"q_{5} = - \|u_{1}\|^2 + 1 &\ge 0",
+        r"\bigl(F(x - \frac{1}{10}",
+        r"\le\; 1.66666",
+        "q_{1} +",
+    ):
+        assert said in text, said
+    assert text.count("{") == text.count("}") and text.count("$") % 2 == 0
+
+
+def test_the_identity_that_is_written_is_the_one_that_is_certified():
+    """Multipliers and squares from the steps, put together again: six digits of an exact identity."""
+    from certify.symbolic import gram_steps, multipliers
+
+    kept = {}
+    original = gram_steps.steps
+
+    def keeping(p, goal, weights, limit):
+        kept.update(p=p, weights=weights, limit=limit)
+        return original(p, goal, weights, limit)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(multipliers, "steps", keeping)
+        derive([slope_restricted(f, 0, 1), abs(x - y) <= 1], abs((x - y) - 2 * (f(x) - f(y))), method="gram")
+    p, weights = kept["p"], kept["weights"]
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        u = [Q(int(v)) for v in rng.integers(-5, 6, size=len(p.basis))]
+
+        def at(q, u=u):
+            return q.constant + sum((c * u[i] * u[j] for (i, j), c in q.products.items()), Q(0))
+
+        rest = kept["limit"] - at(p.goal) - sum((w * at(q) for w, q in zip(weights, p.premises, strict=True)), Q(0))
+        assert rest >= 0

@@ -173,7 +173,7 @@ def test_interference_is_attained_by_a_pair():
     assert library.dropped_features(d, np.array([1.0, 1.0]), [1]) == pytest.approx(1.0, abs=1e-15)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.lists(st.integers(-9, 9), min_size=4, max_size=4), min_size=4, max_size=4),
        st.lists(st.lists(st.integers(-9, 9), min_size=4, max_size=4), min_size=4, max_size=4))  # fmt: skip
 def test_weyl_and_davis_kahan_hold(rows, more):
@@ -217,7 +217,7 @@ def stack(gains, errors, start, residual):
     return value
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(sizes, sizes), min_size=1, max_size=8), sizes, st.booleans())
 def test_budgets_of_layers_are_the_exact_sums_rounded_up(layers, start, residual):
     gains, errors = [a for a, _ in layers], [b for _, b in layers]
