@@ -15,6 +15,7 @@ from certify.errors import BadInput
 from certify.symbolic.assumptions import (
     Assumption,
     Close,
+    Convex,
     Equal,
     Independent,
     Inside,
@@ -26,6 +27,8 @@ from certify.symbolic.expressions import ZERO, Atom, Map, Vector, scalar
 
 # Vectors that wait for each other: equations such as x = x + f(x) would go on for ever.
 DEPTH = 250
+# No region that a person can name.
+FROM_ZERO = "\0"
 
 
 class NoBound(BadInput):
@@ -61,10 +64,11 @@ class Calculus:
                 size, v = split(a.vector)
                 if v and v not in self._bounds:
                     self._bounds[v] = (self._letter(a.radius) / size, a)
-        self._lipschitz = [
-            (a, self._letter(a.constant if isinstance(a, Lipschitz) else quotient(a)))
+        self._gains = [
+            (f, region, self._letter(constant), a)
             for a in assumptions
-            if isinstance(a, Lipschitz | Slope)
+            if (found := _gain(a)) is not None
+            for f, region, constant in (found,)
         ]
         self._close = [(a, self._letter(a.error)) for a in assumptions if isinstance(a, Close)]
         self._inside = {(a.vector, a.region): a for a in assumptions if isinstance(a, Inside)}
@@ -175,11 +179,10 @@ class Calculus:
     def _constants(self, f: Map, a: Vector, b: Vector) -> Iterator[tuple[Any, list[Assumption]]]:
         if f.kind == "projection":
             yield scalar(1), []
-        for x, constant in self._lipschitz:
-            if x.map != f or (isinstance(x, Slope) and x.at_zero):
+        for g, region, constant, x in self._gains:
+            if g != f or region == FROM_ZERO:
                 continue
-            places = self._placed(x.on if isinstance(x, Lipschitz) else "", [a, b])
-            if places is not None:
+            if (places := self._placed(region, [a, b])) is not None:
                 yield constant, [x, *places]
 
     def _errors(self, f: Map, g: Map, at: Vector) -> Iterator[tuple[Any, list[Assumption]]]:
@@ -216,8 +219,8 @@ class Calculus:
             for constant, why in self._constants(f, v, ZERO):
                 yield [(v, constant)], scalar(0), f"{f} is linear", why
         if len(w.terms) == 1 and f is not None and atom.argument is not None:
-            for x, constant in self._lipschitz:
-                if x.map == f and isinstance(x, Slope) and x.at_zero:
+            for g, region, constant, x in self._gains:
+                if g == f and region == FROM_ZERO:
                     yield [(atom.argument, constant)], scalar(0), f"{f} takes 0 to 0", [x]
 
     def _expanded(self, w: Vector) -> tuple[Vector, list[Assumption]]:
@@ -255,6 +258,17 @@ def _size(c: Any) -> Any:
     if c.is_nonpositive:
         return -c
     raise BadInput(f"a coefficient: the sign of {c} is not known; make its symbols nonnegative")
+
+
+def _gain(a: Assumption) -> tuple[Map, str, Any] | None:
+    """The map, the region and the bound on its difference quotients; from zero only for sectors."""
+    if isinstance(a, Lipschitz):
+        return a.map, a.on, a.constant
+    if isinstance(a, Slope):
+        return a.map, FROM_ZERO if a.at_zero else "", quotient(a)
+    if isinstance(a, Convex) and a.smooth is not None:
+        return a.function.gradient, "", a.smooth
+    return None
 
 
 def quotient(a: Slope) -> Any:

@@ -26,7 +26,7 @@ def derive(assumptions: Sequence[Assumption], goal: Goal | Any, method: Method =
 
     goal: ``bound(abs(v))``, ``bound(form)``, or a claim ``bound(...) <= limit``. method: norms (closed forms, any
     norm), gram (multipliers; numbers only, Euclidean norm), or auto: norms first, then gram where norms lead nowhere or
-    to a bound that no instance attained.
+    to a bound that no instance attained; the smaller bound counts.
     Returns a Derivation, *unknown* with the reason where no inequality was found. Raises BadInput for what is no goal.
     """
     goal = goal if isinstance(goal, Goal) else bound(goal)
@@ -47,7 +47,7 @@ def derive(assumptions: Sequence[Assumption], goal: Goal | Any, method: Method =
         from certify.symbolic.norms import by_norms
 
         found = by_norms(known, goal)
-    if method == "norms" or (found is not None and found.found and found.tight is not False):
+    if method == "norms" or (found is not None and found.found and found.tight):
         return _judged(found, goal, known)
     if letters(known) or _towers(goal):
         return _judged(found or _unknown(goal, "gram", "multipliers are found for numbers only"), goal, known)

@@ -11,7 +11,7 @@ from typing import Any
 from certify.errors import BadInput
 from certify.statements.bound import judged
 from certify.symbolic.affine import Instance, number, sample, worst
-from certify.symbolic.assumptions import Assumption, Slope, letters, points_of
+from certify.symbolic.assumptions import Assumption, Convex, Slope, letters, points_of
 from certify.symbolic.calculus import Calculus, Line, NoBound
 from certify.symbolic.derivation import Derivation
 from certify.symbolic.expressions import Norm, scalar
@@ -129,7 +129,7 @@ def with_instance(d: Derivation, assumptions: Sequence[Assumption]) -> Derivatio
 def _euclidean(line: Line) -> bool:
     """Whether a line uses inner products: slopes and projections."""
     kinds = {a.map.kind for v in (line.left, *(v for v, _ in line.right)) for a in points_of(v) if a.map is not None}
-    return "projection" in kinds or any(isinstance(a, Slope) for a in line.used)
+    return "projection" in kinds or any(isinstance(a, Slope | Convex) for a in line.used)
 
 
 def _reading(line: Line, written: Any) -> str:

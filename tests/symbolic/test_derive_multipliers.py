@@ -305,3 +305,12 @@ def test_the_identity_that_is_written_is_the_one_that_is_certified():
 
         rest = kept["limit"] - at(p.goal) - sum((w * at(q) for w, q in zip(weights, p.premises, strict=True)), Q(0))
         assert rest >= 0
+
+
+def test_gradients_of_smooth_functions_are_lipschitz_with_letters_too():
+    import sympy
+
+    smooth, r = sympy.symbols("L r", positive=True)
+    d = derive([convex(F, 0, smooth), abs(x - y) <= r], abs(F.gradient(x) - F.gradient(y)))
+    assert d.bound == smooth * r and d.method == "norms" and not d.any_norm
+    assert derive([convex(F, 0), abs(x - y) <= r], abs(F.gradient(x) - F.gradient(y))).status == "unknown"
