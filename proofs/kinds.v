@@ -1,9 +1,10 @@
 (** The kinds of statements: how their words are typed, what they say, how they are checked. Spec: statements.md.
 
-    [judge_statement_correct]: an accepted statement holds. A kind is a file of statements/, and a line in each definition here. *)
+    [judge_statement_correct]: an accepted statement holds. A kind is a file of statements/, and a line in each
+    definition here. *)
 From Coq Require Import String ZArith Reals List.
 From Certify Require Import syntax result exact.
-From Certify.statements Require s_procedure.
+From Certify.statements Require s_procedure polynomial invariant.
 Import ListNotations.
 Open Scope string_scope.
 
@@ -20,18 +21,39 @@ Inductive argument :=
 
 (** What a statement of each kind speaks of: names for people, and sorts. *)
 Definition signatures : list (string * list (string * sort)) :=
-  [("s-procedure", [("conclusion", SMatrix); ("count", SCount); ("premises", SMatrix)])].
+  [("s-procedure", [("conclusion", SMatrix); ("count", SCount); ("premises", SMatrix)]);
+   ("polynomial", [("variables", SCount); ("polynomials", SMatrices); ("equalities", SCount)]);
+   ("invariant", [("parameters", SCount); ("state", SCount); ("shared", SCount); ("shared-equalities", SCount);
+     ("initial", SCount); ("initial-equalities", SCount); ("relation-equalities", SCount); ("points", SMatrices);
+     ("relation", SMatrices)])].
 
 (** ** Statements *)
 
 Inductive statement :=
-| SProcedure (w : s_procedure.words).
+| SProcedure (w : s_procedure.words)
+| SPolynomial (w : polynomial.words)
+| SInvariant (w : invariant.words).
 
 Definition statement_of (kind : string) (args : list argument) : option statement :=
   if kind =? "s-procedure" then
     match args with
-    | [AMatrix c; ACount n; AMatrix p] =>
-        Some (SProcedure {| s_procedure.conclusion := c; s_procedure.count := n; s_procedure.premises := p |})
+    | [AMatrix x0; ACount x1; AMatrix x2] =>
+        Some (SProcedure {| s_procedure.conclusion := x0; s_procedure.count := x1; s_procedure.premises := x2 |})
+    | _ => None
+    end
+  else if kind =? "polynomial" then
+    match args with
+    | [ACount x0; AMatrices x1; ACount x2] =>
+        Some (SPolynomial {| polynomial.variables := x0; polynomial.polynomials := x1; polynomial.equalities := x2
+          |})
+    | _ => None
+    end
+  else if kind =? "invariant" then
+    match args with
+    | [ACount x0; ACount x1; ACount x2; ACount x3; ACount x4; ACount x5; ACount x6; AMatrices x7; AMatrices x8] =>
+        Some (SInvariant {| invariant.parameters := x0; invariant.state := x1; invariant.shared := x2;
+          invariant.shared_equalities := x3; invariant.initial := x4; invariant.initial_equalities := x5;
+          invariant.relation_equalities := x6; invariant.points := x7; invariant.relation := x8 |})
     | _ => None
     end
   else None.
@@ -40,17 +62,23 @@ Definition statement_of (kind : string) (args : list argument) : option statemen
 Definition statement_holds (s : store) (st : statement) : Prop :=
   match st with
   | SProcedure w => s_procedure.holds s w
+  | SPolynomial w => polynomial.holds s w
+  | SInvariant w => invariant.holds s w
   end.
 
 Definition check_statement (s : store) (st : statement) (e : evidence) : result unit :=
   match st with
   | SProcedure w => s_procedure.check s w e
+  | SPolynomial w => polynomial.check s w e
+  | SInvariant w => invariant.check s w e
   end.
 
 Theorem check_statement_correct s st e : check_statement s st e = Ok tt -> statement_holds s st.
 Proof.
   destruct st; simpl; intros H.
   - exact (s_procedure.s_procedure_correct _ _ _ H).
+  - exact (polynomial.polynomial_correct _ _ _ H).
+  - exact (invariant.invariant_correct _ _ _ H).
 Qed.
 
 (** ** The top theorem *)
