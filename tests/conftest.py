@@ -23,6 +23,8 @@ def _judged_by_both(report, path):
     if _size(Path(path)) > MOST_BYTES or report.get("leaves", 0) > MOST_LEAVES:
         return
     other = rocq_report(path)
+    if other.get("code") == "no-such-kind":
+        return  # its theorem is pending: the table of specs/statements.md says so
     words = {report["verdict"], other["verdict"]}
     at_limit = words == {"rejected", "declined"} and "limit" in (report.get("code"), other.get("code"))
     assert len(words) == 1 or at_limit, f"Python says {report}, Rocq says {other}"

@@ -37,7 +37,8 @@ class Statement:
         self._table = Table(lines, read_table(lines, bundle), arithmetic)
         words = lines.next("statement")
         self.kind = words[1] if len(words) > 1 else ""
-        lines.need(self.kind in KINDS, "no-such-kind", f"no kind of statement {self.kind[:20]}")
+        if self.kind not in KINDS:
+            raise Declined("no-such-kind", lines.place, f"kind {self.kind[:20]}; this kernel does not know it")
         self.rule = KINDS[self.kind]
         rest = [lines.integer(w) for w in words[2:]]
         self._values: dict[str, Any] = {}

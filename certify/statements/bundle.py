@@ -112,7 +112,14 @@ def certificate(
     for e in evidence:
         for m in ([e.shifts], [e.packed]) if isinstance(e, Factor) else (e,):
             lines.append(hints.matrices[hints.add(np.array(m, dtype=object) if isinstance(m, list) else m)])
-    proof = ["certify-evidence 1", *hints.tensors, *lines, *(f"item {' '.join(map(str, i))}" for i in items), "end", ""]
+    proof = [
+        "certify-evidence 1",
+        *hints.tensors,
+        *lines,
+        *(" ".join(map(str, ("item", *i))) for i in items),
+        "end",
+        "",
+    ]
     files = {
         "claim": claim.encode("ascii"),
         "claim.json": as_json({"format": 1, "rules": 1, "statement": kind, "of": shown}),

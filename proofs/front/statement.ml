@@ -68,7 +68,7 @@ let claim store bundle =
       let signature =
         match List.assoc_opt kind Kernel.signatures with
         | Some s -> s
-        | None -> fail c "no-such-kind" ("no kind of statement " ^ shown kind)
+        | None -> raise (Declined ("no-such-kind", place c, "kind " ^ shown kind ^ "; this kernel does not know it"))
       in
       let rec read numbers = function
         | [] ->
@@ -84,7 +84,7 @@ let claim store bundle =
       let shown = Rendering.Object (List.map snd found) in
       let fields = Rendering.Object [ ("format", one); ("of", shown); ("rules", one); ("statement", Text kind) ] in
       { kind; arguments = List.map fst found; fields }
-  | _ -> fail c "no-such-kind" "no kind of statement"
+  | _ -> raise (Declined ("no-such-kind", place c, "no kind of statement"))
 
 let evidence store bundle =
   let c = cursor "proof" (Bundle.read bundle "proof") in

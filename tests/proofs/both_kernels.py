@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,20 @@ except KernelMissing as e:
     missing = str(e)
 
 needs_rocq = pytest.mark.skipif(bool(missing), reason=f"the rocq kernel: {missing}")
+
+
+def proved_kinds() -> set[str]:
+    """The kinds of statements whose theorems are proved: those that the second kernel knows."""
+    text = (Path(__file__).parents[2] / "proofs" / "kinds.v").read_text()
+    listed = text.split("Definition signatures", 1)[1].split("(** ** Statements *)")[0]
+    return set(re.findall(r'\("([a-z-]+)", \[', listed))
+
+
+def kind_of(path: Path) -> str:
+    """The kind of the statement of a bundle directory; empty for a claim about networks."""
+    claim = path / "claim"
+    found = re.search(rb"^statement ([a-z-]+)", claim.read_bytes() if claim.is_file() else b"", re.MULTILINE)
+    return found.group(1).decode() if found else ""
 
 
 def both(path: Path) -> tuple[tuple, tuple]:

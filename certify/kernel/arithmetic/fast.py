@@ -406,7 +406,7 @@ def exact(kind, data):
         return lo, -h
     values = np.frombuffer(data, dtype=f"<f{kind[1]}").astype(np.float64)
     fraction, exponent = np.frexp(values)
-    m, least = (fraction * 2.0**53).astype(np.int64), int(exponent[values != 0].min())
+    m, least = np.ldexp(fraction, 53).astype(np.int64), int(exponent[values != 0].min())
     return _settle(m.astype(object) << (np.where(m == 0, least, exponent) - least).astype(object)), least - 53
 
 

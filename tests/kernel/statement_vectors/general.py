@@ -33,7 +33,6 @@ def reject() -> dict[str, Files]:
         return edited(files, "proof", old, new)
 
     return {
-        "no-such-kind--statement": claim("statement s-procedure", "statement p-procedure"),
         "no-such-matrix--statement": claim("s-procedure 0 0 0", "s-procedure 1 0 0"),
         "no-such-matrix--evidence": proof("matrix 1 1 3 1 1\n", ""),
         "negative-count--statement": claim("s-procedure 0 0 0", "s-procedure 0 -1 0"),
@@ -48,6 +47,7 @@ def reject() -> dict[str, Files]:
 def decline() -> dict[str, Files]:
     files = base()
     return {
+        "no-such-kind--statement": edited(files, "claim", "statement s-procedure", "statement p-procedure"),
         "version--statement-2": edited(files, "claim", "certify-statement 1", "certify-statement 2"),
         "limit--a-shift": edited(files, "proof", "matrix 0 1 2 1 1", "matrix 0 1 2 1000 1"),
     }
