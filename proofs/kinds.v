@@ -4,7 +4,7 @@
     definition here. *)
 From Coq Require Import String ZArith Reals List.
 From Certify Require Import syntax result exact.
-From Certify.statements Require s_procedure polynomial invariant.
+From Certify.statements Require s_procedure truncation inertia lipschitz polynomial invariant.
 Import ListNotations.
 Open Scope string_scope.
 
@@ -22,6 +22,9 @@ Inductive argument :=
 (** What a statement of each kind speaks of: names for people, and sorts. *)
 Definition signatures : list (string * list (string * sort)) :=
   [("s-procedure", [("conclusion", SMatrix); ("count", SCount); ("premises", SMatrix)]);
+   ("truncation", [("full", SMatrix); ("coarse", SMatrix); ("shape", SMatrix); ("limit", SRational)]);
+   ("inertia", [("of", SMatrix); ("above", SCount); ("low", SRational); ("high", SRational)]);
+   ("lipschitz", [("layers", SMatrices); ("slopes", SMatrix); ("limit", SRational)]);
    ("polynomial", [("variables", SCount); ("polynomials", SMatrices); ("equalities", SCount)]);
    ("invariant", [("parameters", SCount); ("state", SCount); ("shared", SCount); ("shared-equalities", SCount);
      ("initial", SCount); ("initial-equalities", SCount); ("relation-equalities", SCount); ("points", SMatrices);
@@ -31,6 +34,9 @@ Definition signatures : list (string * list (string * sort)) :=
 
 Inductive statement :=
 | SProcedure (w : s_procedure.words)
+| STruncation (w : truncation.words)
+| SInertia (w : inertia.words)
+| SLipschitz (w : lipschitz.words)
 | SPolynomial (w : polynomial.words)
 | SInvariant (w : invariant.words).
 
@@ -39,6 +45,25 @@ Definition statement_of (kind : string) (args : list argument) : option statemen
     match args with
     | [AMatrix x0; ACount x1; AMatrix x2] =>
         Some (SProcedure {| s_procedure.conclusion := x0; s_procedure.count := x1; s_procedure.premises := x2 |})
+    | _ => None
+    end
+  else if kind =? "truncation" then
+    match args with
+    | [AMatrix x0; AMatrix x1; AMatrix x2; ARational x3] =>
+        Some (STruncation {| truncation.full := x0; truncation.coarse := x1; truncation.shape := x2; truncation.limit
+          := x3 |})
+    | _ => None
+    end
+  else if kind =? "inertia" then
+    match args with
+    | [AMatrix x0; ACount x1; ARational x2; ARational x3] =>
+        Some (SInertia {| inertia.of := x0; inertia.above := x1; inertia.low := x2; inertia.high := x3 |})
+    | _ => None
+    end
+  else if kind =? "lipschitz" then
+    match args with
+    | [AMatrices x0; AMatrix x1; ARational x2] =>
+        Some (SLipschitz {| lipschitz.layers := x0; lipschitz.slopes := x1; lipschitz.limit := x2 |})
     | _ => None
     end
   else if kind =? "polynomial" then
@@ -62,6 +87,9 @@ Definition statement_of (kind : string) (args : list argument) : option statemen
 Definition statement_holds (s : store) (st : statement) : Prop :=
   match st with
   | SProcedure w => s_procedure.holds s w
+  | STruncation w => truncation.holds s w
+  | SInertia w => inertia.holds s w
+  | SLipschitz w => lipschitz.holds s w
   | SPolynomial w => polynomial.holds s w
   | SInvariant w => invariant.holds s w
   end.
@@ -69,6 +97,9 @@ Definition statement_holds (s : store) (st : statement) : Prop :=
 Definition check_statement (s : store) (st : statement) (e : evidence) : result unit :=
   match st with
   | SProcedure w => s_procedure.check s w e
+  | STruncation w => truncation.check s w e
+  | SInertia w => inertia.check s w e
+  | SLipschitz w => lipschitz.check s w e
   | SPolynomial w => polynomial.check s w e
   | SInvariant w => invariant.check s w e
   end.
@@ -77,6 +108,9 @@ Theorem check_statement_correct s st e : check_statement s st e = Ok tt -> state
 Proof.
   destruct st; simpl; intros H.
   - exact (s_procedure.s_procedure_correct _ _ _ H).
+  - exact (truncation.truncation_correct _ _ _ H).
+  - exact (inertia.inertia_correct _ _ _ H).
+  - exact (lipschitz.lipschitz_correct _ _ _ H).
   - exact (polynomial.polynomial_correct _ _ _ H).
   - exact (invariant.invariant_correct _ _ _ H).
 Qed.

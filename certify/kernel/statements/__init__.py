@@ -2,6 +2,7 @@
 
 from certify.kernel.statements import (
     difference_gain,
+    inertia,
     invariant,
     lipschitz,
     local_lipschitz,
@@ -10,10 +11,12 @@ from certify.kernel.statements import (
     s_procedure,
     stationary,
     super_solution,
+    truncation,
 )
 
 KINDS = {
     "difference-gain": difference_gain,
+    "inertia": inertia,
     "invariant": invariant,
     "lipschitz": lipschitz,
     "local-lipschitz": local_lipschitz,
@@ -22,4 +25,5 @@ KINDS = {
     "s-procedure": s_procedure,
     "stationary": stationary,
     "super-solution": super_solution,
+    "truncation": truncation,
 }
