@@ -64,14 +64,14 @@ def line(files: Files, r: random.Random) -> Files:
     """A line of a file dropped, doubled or moved."""
     name = r.choice(["claim", "proof"])
     lines = _lines(files, name)
-    i = r.randrange(len(lines) - 1)
+    i = r.randrange(max(1, len(lines) - 1))
     what = r.choice(["drop", "double", "swap"])
     if what == "drop":
         del lines[i]
     elif what == "double":
         lines.insert(i, lines[i])
     else:
-        j = r.randrange(len(lines) - 1)
+        j = r.randrange(max(1, len(lines) - 1))
         lines[i], lines[j] = lines[j], lines[i]
     return sealed(files | {name: "\n".join(lines).encode()})
 
