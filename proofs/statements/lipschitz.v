@@ -661,6 +661,24 @@ Proof.
     + unfold value, cell. rewrite <- (map_nth (fun r => nth 1 r 0%Z)). reflexivity.
 Qed.
 
+Lemma hidden_cons w v f : hidden (w :: v :: f) = (m_rows w + hidden (v :: f))%nat.
+Proof. reflexivity. Qed.
+
+Lemma reaches_ext : forall ws a b a' b' first first' u o,
+  (forall i, (i < hidden ws)%nat -> a (first + i)%nat = a' (first' + i)%nat /\ b (first + i)%nat = b' (first' + i)%nat) ->
+  reaches a b first ws u o -> reaches a' b' first' ws u o.
+Proof.
+  induction ws as [|w ws IH]; intros a b a' b' first first' u o S G; [exact G|].
+  destruct ws as [|v ws]; [exact G|]. destruct G as (h & P & G). exists h. split.
+  - intros i Hi. destruct (S i (hidden_first _ _ _ _ Hi)) as (<- & <-). apply P. exact Hi.
+  - refine (IH _ _ _ _ _ _ _ _ _ G). intros i Hi. rewrite <- !Nat.add_assoc. apply S. cbn [hidden] in *. lia.
+Qed.
+
+Lemma reaches_cons a b first w ws u o : ws <> [] ->
+  (exists h, (forall i, (i < m_rows w)%nat -> between (a (first + i)%nat) (b (first + i)%nat) (grown w u i) (h i)) /\
+             reaches a b (first + m_rows w) ws h o) -> reaches a b first (w :: ws) u o.
+Proof. destruct ws; [contradiction|]. intros _ H. exact H. Qed.
+
 (** ** Networks *)
 
 (** A matrix as it was read. *)
