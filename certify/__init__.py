@@ -25,6 +25,8 @@ _WHERE = {
     ],
     "certify.vnnlib": ["read_vnnlib"],
     "certify.strategy": ["prove", "bound", "strengths"],
+    "certify.convex.spectrum": ["spectral_gap"],
+    "certify.convex.truncation": ["truncation"],
     "certify.certificate": ["Certificate", "check"],
     "certify.results": ["Result", "Bracket"],
     "certify.convex.lumping.lump": ["lump"],
@@ -76,6 +78,8 @@ if TYPE_CHECKING:
     from certify.convex.lumping.lump import lump
     from certify.convex.lumping.refine import refine_partition
     from certify.convex.lumping.stationary import stationary_bounds
+    from certify.convex.spectrum import spectral_gap
+    from certify.convex.truncation import truncation
     from certify.domains import box, l1, l2, linf, points
     from certify.errors import CertifyError
     from certify.networks.graph import Network

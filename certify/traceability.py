@@ -89,7 +89,7 @@ def _rule(file: Path, family: str, root: Path, sections: list[str], tests: dict[
 
 
 # Rules that never conclude alone: the vectors of these rules exercise them.
-_USERS = {"psd": ("quadratic",)}
+_USERS = {"psd": ("quadratic", "s-procedure")}
 
 
 def _named(folder: Path, stems: tuple[str, ...] | list[str]) -> list[str]:

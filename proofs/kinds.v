@@ -4,7 +4,8 @@
     definition here. *)
 From Coq Require Import String ZArith Reals List.
 From Certify Require Import syntax result exact.
-From Certify.statements Require s_procedure truncation inertia lipschitz polynomial invariant.
+From Certify.statements Require s_procedure truncation inertia lipschitz difference_gain local_lipschitz
+  polynomial invariant.
 Import ListNotations.
 Open Scope string_scope.
 
@@ -25,6 +26,10 @@ Definition signatures : list (string * list (string * sort)) :=
    ("truncation", [("full", SMatrix); ("coarse", SMatrix); ("shape", SMatrix); ("limit", SRational)]);
    ("inertia", [("of", SMatrix); ("above", SCount); ("low", SRational); ("high", SRational)]);
    ("lipschitz", [("layers", SMatrices); ("slopes", SMatrix); ("limit", SRational)]);
+   ("difference-gain", [("layers_f", SMatrices); ("slopes_f", SMatrix); ("layers_g", SMatrices); ("slopes_g",
+     SMatrix); ("limit", SRational)]);
+   ("local-lipschitz", [("layers", SMatrices); ("biases", SMatrices); ("low", SMatrix); ("high", SMatrix); ("limit",
+     SRational)]);
    ("polynomial", [("variables", SCount); ("polynomials", SMatrices); ("equalities", SCount)]);
    ("invariant", [("parameters", SCount); ("state", SCount); ("shared", SCount); ("shared-equalities", SCount);
      ("initial", SCount); ("initial-equalities", SCount); ("relation-equalities", SCount); ("points", SMatrices);
@@ -37,6 +42,8 @@ Inductive statement :=
 | STruncation (w : truncation.words)
 | SInertia (w : inertia.words)
 | SLipschitz (w : lipschitz.words)
+| SDifferenceGain (w : difference_gain.words)
+| SLocalLipschitz (w : local_lipschitz.words)
 | SPolynomial (w : polynomial.words)
 | SInvariant (w : invariant.words).
 
@@ -66,6 +73,20 @@ Definition statement_of (kind : string) (args : list argument) : option statemen
         Some (SLipschitz {| lipschitz.layers := x0; lipschitz.slopes := x1; lipschitz.limit := x2 |})
     | _ => None
     end
+  else if kind =? "difference-gain" then
+    match args with
+    | [AMatrices x0; AMatrix x1; AMatrices x2; AMatrix x3; ARational x4] =>
+        Some (SDifferenceGain {| difference_gain.layers_f := x0; difference_gain.slopes_f := x1;
+          difference_gain.layers_g := x2; difference_gain.slopes_g := x3; difference_gain.limit := x4 |})
+    | _ => None
+    end
+  else if kind =? "local-lipschitz" then
+    match args with
+    | [AMatrices x0; AMatrices x1; AMatrix x2; AMatrix x3; ARational x4] =>
+        Some (SLocalLipschitz {| local_lipschitz.layers := x0; local_lipschitz.biases := x1; local_lipschitz.low :=
+          x2; local_lipschitz.high := x3; local_lipschitz.limit := x4 |})
+    | _ => None
+    end
   else if kind =? "polynomial" then
     match args with
     | [ACount x0; AMatrices x1; ACount x2] =>
@@ -90,6 +111,8 @@ Definition statement_holds (s : store) (st : statement) : Prop :=
   | STruncation w => truncation.holds s w
   | SInertia w => inertia.holds s w
   | SLipschitz w => lipschitz.holds s w
+  | SDifferenceGain w => difference_gain.holds s w
+  | SLocalLipschitz w => local_lipschitz.holds s w
   | SPolynomial w => polynomial.holds s w
   | SInvariant w => invariant.holds s w
   end.
@@ -100,6 +123,8 @@ Definition check_statement (s : store) (st : statement) (e : evidence) : result 
   | STruncation w => truncation.check s w e
   | SInertia w => inertia.check s w e
   | SLipschitz w => lipschitz.check s w e
+  | SDifferenceGain w => difference_gain.check s w e
+  | SLocalLipschitz w => local_lipschitz.check s w e
   | SPolynomial w => polynomial.check s w e
   | SInvariant w => invariant.check s w e
   end.
@@ -111,6 +136,8 @@ Proof.
   - exact (truncation.truncation_correct _ _ _ H).
   - exact (inertia.inertia_correct _ _ _ H).
   - exact (lipschitz.lipschitz_correct _ _ _ H).
+  - exact (difference_gain.difference_gain_correct _ _ _ H).
+  - exact (local_lipschitz.local_lipschitz_correct _ _ _ H).
   - exact (polynomial.polynomial_correct _ _ _ H).
   - exact (invariant.invariant_correct _ _ _ H).
 Qed.

@@ -54,12 +54,13 @@ def lipschitz(f: str, g: str | None = None, /, *, fail_above: Limit = None, out:
     json
         Print one JSON object.
     """
-    import certify as ct
+    from certify.convex.lipschitz.gains import lipschitz as gain
+    from certify.networks.load import load
 
     check_writable(out)
     limit = _limit(fail_above)
-    networks = [ct.load(m) for m in (f, *([] if g is None else [g]))]
-    return report(_against(ct.lipschitz(*networks), limit), out, json)
+    networks = [load(m) for m in (f, *([] if g is None else [g]))]
+    return report(_against(gain(*networks), limit), out, json)
 
 
 @app.command
@@ -82,13 +83,13 @@ def truncation(
     json
         Print one JSON object.
     """
-    import certify as ct
+    from certify.convex.truncation import truncation as bound
     from certify.statements.arrays import load_array
 
     check_writable(out)
     limit = _limit(fail_above)
     shape = None if over is None else load_array(over)
-    return report(_against(ct.truncation(load_array(full), load_array(coarse), over=shape), limit), out, json)
+    return report(_against(bound(load_array(full), load_array(coarse), over=shape), limit), out, json)
 
 
 @app.command
@@ -106,39 +107,11 @@ def gap(matrix: str, /, *, modes: int | None = None, out: Out = None, json: Flag
     json
         Print one JSON object.
     """
-    import certify as ct
+    from certify.convex.spectrum import spectral_gap
     from certify.statements.arrays import load_array
 
     check_writable(out)
-    return report(ct.spectral_gap(load_array(matrix), m="auto" if modes is None else modes), out, json)
-
-
-@app.command
-def reduction(
-    full: str, reduced: str, /, *, discrete: Flag = False, fail_above: Limit = None, out: Out = None, json: Flag = False
-) -> int:
-    """Bound the H-infinity norm of the difference of two linear systems, a model and its reduction.
-
-    Parameters
-    ----------
-    full, reduced
-        Files with arrays A, B, C and perhaps D: .npz or .mat.
-    discrete
-        Steps of time rather than continuous time.
-    fail_above
-        A limit: exit 0 when the norm is proved to be at most this, 1 when it is refuted, 2 otherwise.
-    out
-        Where the certificate goes.
-    json
-        Print one JSON object.
-    """
-    import certify as ct
-    from certify.statements.arrays import load_system
-
-    check_writable(out)
-    limit = _limit(fail_above)
-    found = ct.reduction_error(load_system(full), load_system(reduced), continuous=not discrete)
-    return report(_against(found, limit), out, json)
+    return report(spectral_gap(load_array(matrix), m="auto" if modes is None else modes), out, json)
 
 
 @app.command
@@ -158,12 +131,12 @@ def lump(chain: str, partition: str, /, *, fail_above: Limit = None, out: Out = 
     json
         Print one JSON object.
     """
-    import certify as ct
+    from certify.convex.lumping.lump import lump as bound
     from certify.statements.arrays import load_array
 
     check_writable(out)
     limit = _limit(fail_above)
-    return report(_against(ct.lump(load_array(chain), load_array(partition)), limit), out, json)
+    return report(_against(bound(load_array(chain), load_array(partition)), limit), out, json)
 
 
 @app.command
@@ -183,10 +156,10 @@ def inequality(
     json
         Print one JSON object.
     """
-    import certify as ct
+    from certify.symbolic.polynomials.prove import prove_inequality
 
     check_writable(out)
-    return report(ct.prove_inequality(conclusion, given=list(given)), out, json)
+    return report(prove_inequality(conclusion, given=list(given)), out, json)
 
 
 def _against(found: Any, limit: Any) -> Any:
@@ -195,12 +168,12 @@ def _against(found: Any, limit: Any) -> Any:
         return found
     from dataclasses import replace
 
-    from certify.results import Bracket
+    from certify.results import Bracket, Status
 
     lower, upper = found.bracket.lower, found.bracket.upper
     if lower is None and upper is None:
         raise CertifyError("--fail-above: there is no bracket to compare with")
-    status = "proved" if upper is not None and upper <= limit else "unknown"
+    status: Status = "proved" if upper is not None and upper <= limit else "unknown"
     if lower is not None and lower > limit:
         status = "refuted"
     return replace(found, status=status, bracket=Bracket(lower, upper, status))

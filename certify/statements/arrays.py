@@ -27,7 +27,8 @@ def load_system(name: str) -> tuple[NDArray[np.float64], ...]:
     if missing:
         raise BadInput(f"{path}: expected arrays A, B, C and perhaps D, found no {missing[0]}")
     # Some collections store sparse matrices, and small integers that would wrap when multiplied.
-    a, b, c = (np.asarray(v.toarray() if hasattr(v, "toarray") else v, dtype=np.float64) for v in map(found.get, "ABC"))
+    dense = [found[k].toarray() if hasattr(found[k], "toarray") else found[k] for k in "ABC"]
+    a, b, c = (np.asarray(v, dtype=np.float64) for v in dense)
     d = np.asarray(found["D"], dtype=np.float64) if "D" in found else np.zeros((c.shape[0], b.shape[1]))
     return a, b, c, d
 

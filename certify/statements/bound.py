@@ -64,7 +64,8 @@ class Bound:
         out["certificate"] = None if self.certificate is None else self.certificate.id
         out["certificate_bytes"] = 0 if self.certificate is None else self.certificate.size
         out["verdict"] = None if self.verdict is None else self.verdict.verdict
-        return out | {k: v for k, v in self.details.items() if k not in out}
+        shown = {k: str(v) if isinstance(v, Fraction) else v for k, v in self.details.items()}
+        return out | {k: v for k, v in shown.items() if k not in out}
 
     def __str__(self) -> str:
         up = "?" if self.bound is None else f"{self.bound:.6g}"

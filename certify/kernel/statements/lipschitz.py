@@ -8,7 +8,7 @@
     phi that has (phi(s) - phi(t) - alpha (s - t)) (beta (s - t) - (phi(s) - phi(t))) >= 0 for all s, t
 
 The steps add up to LipSDP (Fazlyab et al. 2019, Theorem 2) with diagonal multipliers; coupled ones are unsound (Pauli
-et al. 2021). The matrix of that form is block tridiagonal, so storage functions V_k between the layers lose nothing, and
+et al. 2021). The matrix of that form is block tridiagonal: storage functions V_k between the layers lose nothing, and
 what is checked has the size of two layers. Where t alpha beta = 0 throughout layer 1, h_0 is eliminated, since
 L^2 |h_0|^2 - 2 h' S W h_0 is least at h_0 = W' S h / L^2, S = diag(t (alpha + beta)).
 Evidence: matrix 0 the multipliers t (one row), 1 .. K - 2 the X_k, then shifts and factor for each step in turn.
