@@ -117,5 +117,5 @@ class Evidence:
         return self._table[k].n
 
     def positive(self, m: Matrix, first: int, place: str) -> None:
-        """Reject unless matrices ``first`` (one row of shifts) and ``first + 1`` (a packed factor) show that m >= 0."""
-        positive(m, self.integers(first).tolist(), self.integers(first + 1), place)
+        """Reject unless matrices ``first`` (shifts) and ``first + 1`` (a packed factor), of any shape, show m >= 0."""
+        positive(m, self.integers(first).tolist(), self.integers(first + 1).flat().row(), place)
