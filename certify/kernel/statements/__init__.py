@@ -2,6 +2,7 @@
 
 from certify.kernel.statements import (
     difference_gain,
+    gain,
     inertia,
     invariant,
     lipschitz,
@@ -16,6 +17,7 @@ from certify.kernel.statements import (
 
 KINDS = {
     "difference-gain": difference_gain,
+    "gain": gain,
     "inertia": inertia,
     "invariant": invariant,
     "lipschitz": lipschitz,
