@@ -1,0 +1,5 @@
+"""How much a reduced linear system errs: the energy gain of the difference, with a certificate."""
+
+from certify.convex.reduction.error import reduction_error
+
+__all__ = ["reduction_error"]
