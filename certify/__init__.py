@@ -27,6 +27,7 @@ _WHERE = {
     "certify.strategy": ["prove", "bound", "strengths"],
     "certify.convex.spectrum": ["spectral_gap"],
     "certify.convex.truncation": ["truncation"],
+    "certify.convex.reduction": ["reduction_error"],
     "certify.certificate": ["Certificate", "check"],
     "certify.results": ["Result", "Bracket"],
     "certify.convex.lumping.lump": ["lump"],
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from certify.convex.lumping.refine import refine_partition
     from certify.convex.lumping.stationary import stationary_bounds
     from certify.convex.spectrum import spectral_gap
+    from certify.convex.reduction import reduction_error
     from certify.convex.truncation import truncation
     from certify.domains import box, l1, l2, linf, points
     from certify.errors import CertifyError
