@@ -79,8 +79,8 @@ if TYPE_CHECKING:
     from certify.convex.lumping.lump import lump
     from certify.convex.lumping.refine import refine_partition
     from certify.convex.lumping.stationary import stationary_bounds
-    from certify.convex.spectrum import spectral_gap
     from certify.convex.reduction import reduction_error
+    from certify.convex.spectrum import spectral_gap
     from certify.convex.truncation import truncation
     from certify.domains import box, l1, l2, linf, points
     from certify.errors import CertifyError

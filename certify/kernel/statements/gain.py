@@ -39,12 +39,12 @@ def check(s, e) -> None:
     a, b, c, d = system(parts[:4])
     if len(parts) == 8:
         f, g, h, k = system(parts[4:])
-        same_shape(k, *d.shape, "D of the second system")
+        same_shape(k, d.shape[0], d.shape[1], "D of the second system")
         n, r = a.shape[0], f.shape[0]
         a = above(beside(a, zeros(s.a, n, r)), beside(zeros(s.a, r, n), f))
         b, c, d = above(b, g), beside(c, -h), d - k
     x = e.matrix(0)
-    same_shape(x, *a.shape, "X", "proof")
+    same_shape(x, a.shape[0], a.shape[0], "X", "proof")
     e.positive(x, 1, "X")
     if s["continuous"]:
         state, mixed, inputs = a.T @ x + x @ a, x @ b, zeros(s.a, b.shape[1], b.shape[1])
