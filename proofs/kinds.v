@@ -5,7 +5,7 @@
 From Coq Require Import String ZArith Reals List.
 From Certify Require Import syntax result exact.
 From Certify.statements Require s_procedure truncation inertia lipschitz difference_gain local_lipschitz
-  polynomial invariant.
+  super_solution stationary polynomial invariant.
 Import ListNotations.
 Open Scope string_scope.
 
@@ -30,6 +30,8 @@ Definition signatures : list (string * list (string * sort)) :=
      SMatrix); ("limit", SRational)]);
    ("local-lipschitz", [("layers", SMatrices); ("biases", SMatrices); ("low", SMatrix); ("high", SMatrix); ("limit",
      SRational)]);
+   ("super-solution", [("gains", SMatrix); ("sources", SMatrix); ("bound", SMatrix); ("implicit", SCount)]);
+   ("stationary", [("chain", SMatrix); ("values", SMatrix); ("low", SRational); ("high", SRational)]);
    ("polynomial", [("variables", SCount); ("polynomials", SMatrices); ("equalities", SCount)]);
    ("invariant", [("parameters", SCount); ("state", SCount); ("shared", SCount); ("shared-equalities", SCount);
      ("initial", SCount); ("initial-equalities", SCount); ("relation-equalities", SCount); ("points", SMatrices);
@@ -44,6 +46,8 @@ Inductive statement :=
 | SLipschitz (w : lipschitz.words)
 | SDifferenceGain (w : difference_gain.words)
 | SLocalLipschitz (w : local_lipschitz.words)
+| SSuperSolution (w : super_solution.words)
+| SStationary (w : stationary.words)
 | SPolynomial (w : polynomial.words)
 | SInvariant (w : invariant.words).
 
@@ -87,6 +91,20 @@ Definition statement_of (kind : string) (args : list argument) : option statemen
           x2; local_lipschitz.high := x3; local_lipschitz.limit := x4 |})
     | _ => None
     end
+  else if kind =? "super-solution" then
+    match args with
+    | [AMatrix x0; AMatrix x1; AMatrix x2; ACount x3] =>
+        Some (SSuperSolution {| super_solution.gains := x0; super_solution.sources := x1; super_solution.bound := x2;
+          super_solution.implicit := x3 |})
+    | _ => None
+    end
+  else if kind =? "stationary" then
+    match args with
+    | [AMatrix x0; AMatrix x1; ARational x2; ARational x3] =>
+        Some (SStationary {| stationary.chain := x0; stationary.values := x1; stationary.low := x2; stationary.high
+          := x3 |})
+    | _ => None
+    end
   else if kind =? "polynomial" then
     match args with
     | [ACount x0; AMatrices x1; ACount x2] =>
@@ -113,6 +131,8 @@ Definition statement_holds (s : store) (st : statement) : Prop :=
   | SLipschitz w => lipschitz.holds s w
   | SDifferenceGain w => difference_gain.holds s w
   | SLocalLipschitz w => local_lipschitz.holds s w
+  | SSuperSolution w => super_solution.holds s w
+  | SStationary w => stationary.holds s w
   | SPolynomial w => polynomial.holds s w
   | SInvariant w => invariant.holds s w
   end.
@@ -125,6 +145,8 @@ Definition check_statement (s : store) (st : statement) (e : evidence) : result 
   | SLipschitz w => lipschitz.check s w e
   | SDifferenceGain w => difference_gain.check s w e
   | SLocalLipschitz w => local_lipschitz.check s w e
+  | SSuperSolution w => super_solution.check s w e
+  | SStationary w => stationary.check s w e
   | SPolynomial w => polynomial.check s w e
   | SInvariant w => invariant.check s w e
   end.
@@ -138,6 +160,8 @@ Proof.
   - exact (lipschitz.lipschitz_correct _ _ _ H).
   - exact (difference_gain.difference_gain_correct _ _ _ H).
   - exact (local_lipschitz.local_lipschitz_correct _ _ _ H).
+  - exact (super_solution.super_solution_correct _ _ _ H).
+  - exact (stationary.stationary_correct _ _ _ H).
   - exact (polynomial.polynomial_correct _ _ _ H).
   - exact (invariant.invariant_correct _ _ _ H).
 Qed.
