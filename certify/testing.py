@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from certify.claims import Claim, discrepancy
 from certify.coarsenings import discover
+from certify.errors import BadInput
 from certify.domains import Ball, Box, box, l1, l2, linf
 from certify.networks.builder import Builder
 from certify.networks.graph import Network
@@ -58,13 +59,18 @@ def domains(draw: st.DrawFn, net: Network) -> Box | Ball:
 
 @st.composite
 def coarse(draw: st.DrawFn, net: Network) -> Network:
-    """A random coarsening of a network, among the examples each coarsening declares for it."""
+    """A random coarsening of a network, among the examples each coarsening declares; the network itself where it has
+    too few layers or units for the example."""
     found = discover()
     chosen = found[draw(st.sampled_from(sorted(found)))]
     examples = chosen.examples(net)
     if not examples:
         return net
-    return chosen.function(net, **draw(st.sampled_from(examples)))
+    example = draw(st.sampled_from(examples))
+    try:
+        return chosen.function(net, **example)
+    except BadInput:
+        return net
 
 
 @st.composite
