@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from certify.claims import Claim, discrepancy
 from certify.coarsenings import discover
-from certify.errors import BadInput
 from certify.domains import Ball, Box, box, l1, l2, linf
+from certify.errors import BadInput
 from certify.networks.builder import Builder
 from certify.networks.graph import Network
 from certify.networks.maps import Conv, Dense
