@@ -27,6 +27,8 @@ _WHERE = {
     "certify.strategy": ["prove", "bound", "strengths"],
     "certify.convex.spectrum": ["spectral_gap"],
     "certify.convex.truncation": ["truncation"],
+    "certify.convex.ridge": ["ridge_truncation"],
+    "certify.convex.ridge_flow": ["ridge_flow"],
     "certify.convex.reduction": ["reduction_error"],
     "certify.certificate": ["Certificate", "check"],
     "certify.results": ["Result", "Bracket"],
@@ -80,6 +82,8 @@ if TYPE_CHECKING:
     from certify.convex.lumping.refine import refine_partition
     from certify.convex.lumping.stationary import stationary_bounds
     from certify.convex.reduction import reduction_error
+    from certify.convex.ridge import ridge_truncation
+    from certify.convex.ridge_flow import ridge_flow
     from certify.convex.spectrum import spectral_gap
     from certify.convex.truncation import truncation
     from certify.domains import box, l1, l2, linf, points
