@@ -10,7 +10,7 @@ s_e = s + t, t in the middle of the spectrum of K_h. With E = K_h - t, K + s >= 
 
 the first by the resolvent identity, the third for fitted values; the second is primal, the weights of kept features
 where K_l = Phi_l Phi_l', since z / (z^2 + s_e) <= 1 / (2 sqrt(s_e)). Fitted values, K A = Phi (Phi' Phi + s)^-1 Phi',
-are the same in primal and dual form (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, 2.2 and A.3).
+are the same in both forms (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, 2.2 and A.3).
 The closed forms are only a fallback: the bound on |A - B|, or on fitted values, is certified directly (resolvent.py),
 and nearly attained.
 """
