@@ -26,6 +26,8 @@ _WHERE = {
     "certify.vnnlib": ["read_vnnlib"],
     "certify.strategy": ["prove", "bound", "strengths"],
     "certify.convex.spectrum": ["spectral_gap"],
+    "certify.convex.survival": ["gap_survives"],
+    "certify.convex.gram": ["gram", "covariance"],
     "certify.convex.truncation": ["truncation"],
     "certify.convex.ridge": ["ridge_truncation"],
     "certify.convex.ridge_flow": ["ridge_flow"],
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
         subspace,
     )
     from certify.convex.budget import error_budget
+    from certify.convex.gram import covariance, gram
     from certify.convex.influence import ising_comparison
     from certify.convex.lipschitz.gains import difference_gain, lipschitz
     from certify.convex.lumping.lump import lump
@@ -85,6 +88,7 @@ if TYPE_CHECKING:
     from certify.convex.ridge import ridge_truncation
     from certify.convex.ridge_flow import ridge_flow
     from certify.convex.spectrum import spectral_gap
+    from certify.convex.survival import gap_survives
     from certify.convex.truncation import truncation
     from certify.domains import box, l1, l2, linf, points
     from certify.errors import CertifyError

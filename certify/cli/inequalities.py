@@ -93,7 +93,9 @@ def truncation(
 
 
 @app.command
-def gap(matrix: str, /, *, modes: int | None = None, out: Out = None, json: Flag = False) -> int:
+def gap(
+    matrix: str, /, *, modes: int | None = None, stationary: str | None = None, out: Out = None, json: Flag = False
+) -> int:
     """Say whether the eigenvalues of a symmetric matrix fall in two groups with a gap between: a separation of scales.
 
     Parameters
@@ -102,6 +104,9 @@ def gap(matrix: str, /, *, modes: int | None = None, out: Out = None, json: Flag
         FILE.npy or FILE.npz:NAME, exactly symmetric.
     modes
         How many eigenvalues are above the gap; by default where it is largest.
+    stationary
+        The matrix is a transfer operator, reversible with these weights: FILE.npy or FILE.npz:NAME; auto finds them;
+        weights says that the matrix holds symmetric weights or counts, to be divided by the sums of its rows.
     out
         Where the certificate goes.
     json
@@ -111,7 +116,8 @@ def gap(matrix: str, /, *, modes: int | None = None, out: Out = None, json: Flag
     from certify.statements.arrays import load_array
 
     check_writable(out)
-    return report(spectral_gap(load_array(matrix), m="auto" if modes is None else modes), out, json)
+    law = stationary if stationary in (None, "auto", "weights") else load_array(stationary)
+    return report(spectral_gap(load_array(matrix), m="auto" if modes is None else modes, stationary=law), out, json)
 
 
 @app.command

@@ -57,8 +57,10 @@ def lowest(m: Matrix) -> Matrix:
 
 
 def grid(m: Matrix, bits: int = 40) -> tuple[Matrix, Fraction]:
-    """A symmetric matrix on multiples of 2^-bits of its largest entry, and a bound of what that changed, in the
-    operator norm: the largest sum of sizes of a row. A matrix of short integers is returned as it is, with 0.
+    """A matrix on multiples of 2^-bits of its largest entry, and a bound of what that changed in the operator norm.
+
+    The bound is the largest sum of sizes of a row or column. A matrix of short integers is returned as it is, with 0;
+    a symmetric one stays symmetric.
 
     Stored floats of many sizes are integers of hundreds of bits, and their squares fill megabytes.
     """
@@ -68,11 +70,12 @@ def grid(m: Matrix, bits: int = 40) -> tuple[Matrix, Fraction]:
     if largest.bit_length() <= bits + 8:
         return m, Fraction(0)
     up = bits - (largest.bit_length() - m.den.bit_length())
-    near = [round(Fraction(v << max(up, 0), m.den << max(-up, 0))) for v in entries]
-    n = m.shape[0]
-    short = lowest(of_integers([v << max(-up, 0) for v in near], n, n, 1 << max(up, 0)))
+    top, unit = max(up, 0), m.den << max(-up, 0)
+    near = [(((v << (top + 1)) + unit) // (2 * unit)) << max(-up, 0) for v in entries]
+    short = lowest(of_integers(near, m.shape[0], m.shape[1], 1 << top))
     lost = m - short
-    change = max(sum(abs(int(v)) for v in row) for row in lost.n.a)
+    sizes = [[abs(int(v)) for v in row] for row in lost.n.a]
+    change = max(max(map(sum, sizes)), max(map(sum, zip(*sizes, strict=True))))
     return short, Fraction(change, lost.den)
 
 
