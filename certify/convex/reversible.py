@@ -2,7 +2,7 @@
 
 P with weights pi > 0 is reversible when W = diag(pi) P is symmetric (detailed balance, pi_i P_ij = pi_j P_ji). Then the
 eigenvalues of P are real, and those of the pencil (W, diag(pi)). Square roots are avoided by a congruence: with S_i
-dyadic near pi_i^(-1/2), M = S W S, and S diag(pi) S = 1 + D with |D_i| <= delta, the pencil is that of (M, 1 + D). So, by
+dyadic near pi_i^(-1/2), M = S W S, and S diag(pi) S = 1 + D with |D_i| <= delta, it is the pencil (M, 1 + D). So, by
 Courant and Fischer, m eigenvalues of M at least h >= 0 and the others at most l >= 0 give m eigenvalues of P at least
 h / (1 + delta), the others at most l / (1 - delta). What the kernel checks is the inertia of M on a grid; the grid and
 delta are a line of exact arithmetic, of relative size 1e-13 or so.
