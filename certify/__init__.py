@@ -26,6 +26,7 @@ _WHERE = {
     "certify.vnnlib": ["read_vnnlib"],
     "certify.strategy": ["prove", "bound", "strengths"],
     "certify.convex.spectrum": ["spectral_gap"],
+    "certify.convex.marginal": ["marginalise"],
     "certify.convex.survival": ["gap_survives"],
     "certify.convex.gram": ["gram", "covariance"],
     "certify.convex.truncation": ["truncation"],
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from certify.convex.lumping.lump import lump
     from certify.convex.lumping.refine import refine_partition
     from certify.convex.lumping.stationary import stationary_bounds
+    from certify.convex.marginal import marginalise
     from certify.convex.reduction import reduction_error
     from certify.convex.ridge import ridge_truncation
     from certify.convex.ridge_flow import ridge_flow

@@ -60,7 +60,7 @@ def lipschitz(f: str, g: str | None = None, /, *, fail_above: Limit = None, out:
     check_writable(out)
     limit = _limit(fail_above)
     networks = [load(m) for m in (f, *([] if g is None else [g]))]
-    return report(_against(gain(*networks), limit), out, json)
+    return report(against(gain(*networks), limit), out, json)
 
 
 @app.command
@@ -89,7 +89,7 @@ def truncation(
     check_writable(out)
     limit = _limit(fail_above)
     shape = None if over is None else load_array(over)
-    return report(_against(bound(load_array(full), load_array(coarse), over=shape), limit), out, json)
+    return report(against(bound(load_array(full), load_array(coarse), over=shape), limit), out, json)
 
 
 @app.command
@@ -142,7 +142,7 @@ def lump(chain: str, partition: str, /, *, fail_above: Limit = None, out: Out = 
 
     check_writable(out)
     limit = _limit(fail_above)
-    return report(_against(bound(load_array(chain), load_array(partition)), limit), out, json)
+    return report(against(bound(load_array(chain), load_array(partition)), limit), out, json)
 
 
 @app.command
@@ -168,7 +168,7 @@ def inequality(
     return report(prove_inequality(conclusion, given=list(given)), out, json)
 
 
-def _against(found: Any, limit: Any) -> Any:
+def against(found: Any, limit: Any) -> Any:
     """The same bracket as an answer to whether the supremum is at most a limit."""
     if limit is None:
         return found

@@ -29,7 +29,7 @@ from certify.convex import resolvent
 from certify.convex.forms import factors, grid, least_eigenvalue, lowest, scalar, shortened, symmetric, together
 from certify.errors import BadInput
 from certify.kernel.exact import Matrix
-from certify.numbers import Scalar, rational, root_below
+from certify.numbers import Scalar, float_above, float_below, rational, root_below
 from certify.results import Bracket, Status
 from certify.statements.bound import Bound, judged
 from certify.statements.exact import floats
@@ -134,12 +134,12 @@ def _norm(E: Matrix) -> Fraction | None:
 
 def _details(E: Matrix, s: Fraction, s_e: Fraction, a: Fraction, b: Fraction, changed: Fraction) -> dict[str, Any]:
     """The closed forms, on numbers that rule *psd* has shown; E is off by what the grid changed."""
-    out: dict[str, Any] = {"effective": s_e, "least": [float(a), float(b)]}
+    out: dict[str, Any] = {"effective": s_e, "least": [float_below(a), float_below(b)]}
     r = _norm(E)
     if r is None:
         return out
     r += changed
-    out |= {"spectrum": [float(s_e - s - r), float(s_e - s + r)], "closed": r / (a * b)}
+    out |= {"spectrum": [float_below(s_e - s - r), float_above(s_e - s + r)], "closed": r / (a * b)}
     return out | {"primal": r / (2 * root_below(s_e) * a) if s_e > 0 else None}
 
 

@@ -40,7 +40,8 @@ class RidgeFlow:
 
     @property
     def status(self) -> Status:
-        return "proved" if all(c.error.status == "proved" for c in self.cuts) else "unknown"
+        found = {c.error.status for c in self.cuts}
+        return "refuted" if "refuted" in found else "unknown" if "unknown" in found else "proved"
 
     def as_json(self) -> dict[str, Any]:
         rows = [{"kept": c.kept, **c.error.as_json()} for c in self.cuts]

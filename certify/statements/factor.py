@@ -59,7 +59,11 @@ def factor(m: Matrix, bits: tuple[int, ...] = (24, 34, 44, 52)) -> Factor | None
     least = float(scipy.linalg.eigvalsh(unit, subset_by_index=[0, 0])[0])
     if least <= 0:
         return None
-    low = scipy.linalg.cholesky(unit - min(least / 2, 1e-3) * np.eye(n), lower=True, check_finite=False)
+    try:
+        low = scipy.linalg.cholesky(unit - min(least / 2, 1e-3) * np.eye(n), lower=True, check_finite=False)
+    except np.linalg.LinAlgError:
+        # The least eigenvalue was below rounding.
+        return None
     for b in bits:
         if least * 2.0**b < n:
             continue

@@ -181,6 +181,8 @@ def test_the_command_prints_a_flow_and_writes_one_certificate(tmp_path, capsys):
     assert run(["ridge", name, "--ridge", "0.1", "--cuts", "2-4", "--fit", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert [c["kept"] for c in said["cuts"]] == [4, 3, 2] and said["cuts"][0]["verdict"] == "accepted"
+    assert run(["ridge", name, "--ridge", "0.1", "--cuts", "3", "--fail-above", "10"]) == 0
+    assert run(["ridge", name, "--ridge", "0.1", "--cuts", "3,8", "--fail-above", "5"]) == 1
     assert run(["ridge", name, "--ridge", "0.1", "-o", out]) == 64
     assert run(["ridge", name, "--ridge", "0.1", "--cuts", "x"]) == 64
     assert run(["ridge", name, "--ridge", "-1"]) == 66

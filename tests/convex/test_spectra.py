@@ -131,3 +131,13 @@ def test_nearly_singular_matrices_end_without_an_error():
     a = np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52]])
     assert factor(exact(a)) is None or factor(exact(a)).packed
     assert factor(exact(a - np.array([[0, 0], [0, 2.0**-51]]))) is None
+
+
+def test_a_matrix_whose_least_eigenvalue_is_below_rounding_has_no_factor_and_no_fault():
+    from certify.statements.exact import exact
+
+    n = 60
+    hilbert = 1 / (np.arange(n)[:, None] + np.arange(n) + 1.0)
+    for shift in 2.0 ** -np.arange(44, 60):
+        found = factor(exact(hilbert + shift * np.eye(n)))
+        assert found is None or len(found.shifts) == n
