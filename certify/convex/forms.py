@@ -18,6 +18,7 @@ from certify.kernel.arithmetic import fast
 from certify.kernel.exact import Matrix, above, beside, identity, zeros
 from certify.statements.exact import Floats, exact, floats, of_integers
 from certify.statements.factor import Factor, factor
+from certify.statements.fine_factor import fine_factor
 
 WITNESS_BITS = 40
 
@@ -94,12 +95,17 @@ def corner(m: Matrix, n: int) -> Matrix:
     return together([m, zeros(fast, rest, rest)]) if rest else m
 
 
-def factors(parts: Sequence[Matrix]) -> Factor | None:
-    """Hints for the block diagonal of the parts, or None when one of them has none."""
+def factors(parts: Sequence[Matrix], fine: bool = False) -> Factor | None:
+    """Hints for the block diagonal of the parts, or None when one of them has none.
+
+    fine: look further, in long integers, where float64 sees no positive definite matrix.
+    """
     shifts: list[int] = []
     packed: list[int] = []
     for p in parts:
         f = factor(p)
+        if f is None and fine:
+            f = fine_factor(p)
         if f is None:
             return None
         before, at = len(shifts), 0

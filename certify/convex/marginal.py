@@ -48,7 +48,7 @@ from certify.convex.forms import (
     symmetric,
     together,
 )
-from certify.convex.resolvent import SLACKS
+from certify.convex.resolvent import ATTEMPTS
 from certify.errors import BadInput
 from certify.kernel.exact import Matrix
 from certify.kernel.exact import above as stacked
@@ -58,7 +58,7 @@ from certify.statements.bound import Bound, judged
 from certify.statements.exact import Floats, exact, floats
 from certify.statements.factor import Factor
 
-# Beside what is relative to the float value: candidates that are exact up to rounding have a value of no digits.
+# Of the size of the candidate, times a slack, beside what is relative to the float value.
 ROUNDING = 2.0**-12
 CANDIDATE_BITS = 40
 
@@ -228,12 +228,16 @@ def _certified(
     out = problem.D.shape[0]
     lifted = _flow(problem.J, out).times(multiplier.numerator, multiplier.denominator)
     n = problem.J.shape[0]
-    tried = [shortened(Fraction(value * (1 + s) + s * ROUNDING), 32 if s < 2.0**-20 else 20) for s in SLACKS]
+    # What candidates that are exact up to rounding are off by is no number that float64 knows.
+    unit = ROUNDING * (1.0 if size is given else float(_rows(given)))
+    tried = [
+        (shortened(Fraction(value * (1 + s) + s * unit), 32 if s < 2.0**-20 else 24), fine) for s, fine in ATTEMPTS
+    ]
     if most is not None and most > 0:
-        tried.append(most)
-    for e in tried:
+        tried.append((most, True))
+    for e, fine in tried:
         below, above = (corner(lowest(given + size.times(s * e.numerator, e.denominator)), n) for s in (-1, 1))
-        hints = factors([lowest(problem.J - below), lowest(above - problem.J + lifted)])
+        hints = factors([lowest(problem.J - below), lowest(above - problem.J + lifted)], fine)
         if hints is not None:
             return e, hints
     return None

@@ -27,6 +27,8 @@ from certify.statements.factor import Factor
 # What is added to the float value, relative to it, until the exact forms have factors.
 SLACKS = (2.0**-30, 2.0**-24, 2.0**-18, 2.0**-14, 2.0**-10, 2.0**-8, 2.0**-6, 2.0**-5, 2.0**-4, 2.0**-3)
 FLOOR = 2.0**-24
+# Before much is given away, factors are looked for in long integers.
+ATTEMPTS = [(s, False) for s in SLACKS[:4]] + [(2.0**-20, True), (2.0**-10, True)] + [(s, False) for s in SLACKS[4:]]
 
 
 def forms(M: Matrix, N: Matrix, eps: Fraction, a: Fraction, b: Fraction) -> list[Matrix]:
@@ -62,9 +64,9 @@ def established(
     a, b = (Fraction(2.0 ** np.floor(np.log2(float(v) * FLOOR))) for v in least)
     if not value:
         return None
-    for slack in SLACKS:
-        eps = shortened(Fraction(value * (1 + slack)), 32 if slack < 2.0**-20 else 20)
-        hints = factors(forms(M, N, eps, a, b))
+    for slack, fine in ATTEMPTS:
+        eps = shortened(Fraction(value * (1 + slack)), 32 if slack < 2.0**-20 else 24)
+        hints = factors(forms(M, N, eps, a, b), fine)
         if hints is not None:
             return eps, a, b, hints
     return None

@@ -1,8 +1,7 @@
 """Find the hints of rule *psd* for an exact symmetric matrix: powers of two and a rounded Cholesky factor.
 
 Untrusted: the kernel forms the remainder again. A matrix that is positive definite by a margin above rounding gets its
-hints from one float64 factorisation; one that is nearly singular in float64 gets a factor with more bits, by Newton's
-steps on the factor in exact products.
+hints from one float64 factorisation; one that is nearly singular in float64 gets none here (see fine_factor.py).
 """
 
 from __future__ import annotations

@@ -205,6 +205,18 @@ def test_any_positive_definite_matrix_and_any_choice(n, seed, scale):
     assert found.status == "proved" and found.bracket.lower <= found.bracket.upper < Fraction(1, 10**6)
 
 
+def test_badly_conditioned_marginals_lose_little():
+    r = np.random.default_rng(9)
+    q = np.linalg.qr(r.standard_normal((8, 8)))[0]
+    j = (q * 10.0 ** -np.arange(8)) @ q.T
+    j = (j + j.T) / 2
+    s = schur(j, [0, 1, 2])
+    c = (s + s.T) / 2 * 1.01
+    for norm in ("relative", "absolute"):
+        found = ct.marginalise(j, [0, 1, 2], c, norm=norm)
+        assert found.status == "proved" and found.bound < 1.002 * found.witnessed
+
+
 def test_what_rounding_stored_floats_costs_is_added_to_the_bound():
     r = np.random.default_rng(1)
     x = r.standard_normal((8, 20)) * np.exp(r.standard_normal((8, 1)))
