@@ -132,7 +132,8 @@ def _of_operator(found: Symmetrised, count: int, low: Fraction, high: Fraction, 
     details |= {"slow": timescale(high, False) if count > 1 else None, "fast": timescale(low, True)}
     notes = [f"a perturbation of weighted norm below {float(radius):.6g} leaves them apart"]
     if details["slow"] is not None:
-        notes.append(f"modes 2 to {count} last at least {details['slow']:.6g} steps")
+        modes = "mode 2 lasts" if count == 2 else f"modes 2 to {count} last"
+        notes.append(f"{modes} at least {details['slow']:.6g} steps")
     if details["fast"] is not None:
         notes.append(f"the others with a positive eigenvalue at most {details['fast']:.6g}")
     if found.skew:

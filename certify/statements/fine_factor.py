@@ -33,8 +33,8 @@ def fine_factor(m: Matrix, bits: int = BITS) -> Factor | None:
     powers = fast.vector([1 << (k - least) for k in shifts]).row()
     scaled = ((m.n * powers).transpose() * powers) << max(2 * least, 0)
     whole = (scaled // (m.den << max(-2 * least, 0))).a.astype(object)
-    # A column of L is off by less than one unit, so an entry of L L' by n times twice the largest entry, below 2^(b + 1);
-    # a row has n of these.
+    # A column of L is off by less than one unit, so an entry of L L' by n times twice the largest entry of L, which is
+    # below 2^(b + 1); and a row has n entries.
     whole[np.diag_indices(n)] -= n * n << (bits + 2)
     low = np.zeros((n, n), dtype=object)
     for j in range(n):
