@@ -32,7 +32,7 @@ _WHERE = {
     "certify.convex.truncation": ["truncation"],
     "certify.convex.ridge": ["ridge_truncation"],
     "certify.convex.ridge_flow": ["ridge_flow"],
-    "certify.convex.reduction": ["reduction_error"],
+    "certify.convex.reduction": ["balanced_truncation", "reduction_error"],
     "certify.certificate": ["Certificate", "check"],
     "certify.results": ["Result", "Bracket"],
     "certify.convex.lumping.lump": ["lump"],
@@ -86,7 +86,7 @@ if TYPE_CHECKING:
     from certify.convex.lumping.refine import refine_partition
     from certify.convex.lumping.stationary import stationary_bounds
     from certify.convex.marginal import marginalise
-    from certify.convex.reduction import reduction_error
+    from certify.convex.reduction import balanced_truncation, reduction_error
     from certify.convex.ridge import ridge_truncation
     from certify.convex.ridge_flow import ridge_flow
     from certify.convex.spectrum import spectral_gap

@@ -55,13 +55,13 @@ def factor(m: Matrix, bits: tuple[int, ...] = (24, 34, 44, 52)) -> Factor | None
     # k_i such that 2^(2 k_i) M_ii lies within [1/4, 2].
     half = [(m.den.bit_length() - v.bit_length()) // 2 for v in diagonal]
     unit = _scaled(m, half)
-    least = float(scipy.linalg.eigvalsh(unit, subset_by_index=[0, 0])[0])
-    if least <= 0:
-        return None
     try:
+        least = float(scipy.linalg.eigvalsh(unit, subset_by_index=[0, 0])[0])
+        if least <= 0:
+            return None
         low = scipy.linalg.cholesky(unit - min(least / 2, 1e-3) * np.eye(n), lower=True, check_finite=False)
-    except np.linalg.LinAlgError:
-        # The least eigenvalue was below rounding.
+    except (np.linalg.LinAlgError, ValueError):
+        # The least eigenvalue was below rounding, or an entry beyond float64.
         return None
     for b in bits:
         if least * 2.0**b < n:

@@ -1,0 +1,67 @@
+"""Coordinates in which float64 can solve for a storage function: powers of two, then a regularised balancing.
+
+States of an error system differ by many orders of magnitude in how well they are reached and seen, and full and reduced
+states are almost copies of each other. Balancing makes both gramians alike; what is smaller than ``floor``, relatively,
+is held there, or the change of coordinates could not be inverted in float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.convex.reduction.balanced import gramians
+from certify.convex.reduction.systems import Floats, System
+from certify.kernel.exact import Matrix
+from certify.statements.exact import exact, floats
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """x = 2^powers T z.
+
+    powers: integers (n,); t: T (n, n), w: near its inverse; scaled: A, B, C, D in coordinates 2^-powers x, exactly;
+    balanced: the system in coordinates z, rounded once from exact products with T and W.
+    """
+
+    powers: list[int]
+    t: Floats
+    w: Floats
+    scaled: tuple[Matrix, Matrix, Matrix, Matrix]
+    balanced: System
+
+
+def prescaled(s: System) -> tuple[list[int], System]:
+    """Powers of two that bring the diagonal of P near one, and the system in those coordinates, exactly."""
+    size = np.sqrt(np.abs(np.diag(gramians(s)[0])))
+    size = np.maximum(size, 1e-30 * size.max()) if size.any() else np.ones_like(size)
+    powers = np.rint(np.log2(size)).astype(int)
+    a = np.ldexp(s.a, powers[None, :] - powers[:, None])
+    b, c = np.ldexp(s.b, -powers[:, None]), np.ldexp(s.c, powers[None, :])
+    return [int(k) for k in powers], System(a, b, c, s.d, s.continuous)
+
+
+def coordinates(s: System, floor: float) -> Coordinates:
+    """Balanced coordinates of a stable system. Raises LinAlgError where its gramians have no factors."""
+    powers, scaled = prescaled(s)
+    p, q = gramians(scaled)
+    n = len(p)
+    p, q = (g + floor * (float(np.trace(g)) / n or 1.0) * np.eye(n) for g in (p, q))
+    forward, back = _roots(p, floor)
+    _, squares, turn = np.linalg.svd(forward.T @ q @ forward)
+    hankel = squares**0.25
+    t, w = forward @ turn.T / hankel, hankel[:, None] * (turn @ back.T)
+    if not (np.isfinite(t).all() and np.isfinite(w).all()):
+        raise np.linalg.LinAlgError("a Hankel singular value is zero in float64")
+    a, b, c, d = (exact(v) for v in scaled.parts)
+    et, ew = exact(t), exact(w)
+    inner = System(floats(ew @ a @ et), floats(ew @ b), floats(c @ et), s.d, s.continuous)
+    return Coordinates(powers, t, w, (a, b, c, d), inner)
+
+
+def _roots(p: Floats, floor: float) -> tuple[Floats, Floats]:
+    """F and G with F F' near P, F' G the identity: eigenvalues below the floor are raised to it."""
+    values, vectors = np.linalg.eigh((p + p.T) / 2)
+    size = np.sqrt(np.maximum(values, floor * values[-1]))
+    return vectors * size, vectors / size
