@@ -151,23 +151,28 @@ class Certificate:
         return Certificate(found)
 
 
-def _spoken_of(of: Any) -> list[tuple[str, str, int, int]]:
-    """(digest, type, rows, columns) of the matrices in a statement's claim.json that are their tensors times one."""
+def _spoken_of(of: Any) -> list[tuple[str, str, int, int, str]]:
+    """(digest, type, rows, columns, factor) of the matrices in a statement's claim.json."""
     if isinstance(of, dict) and "tensor" in of:
         t = of["tensor"]
-        return [(t["sha256"], t["dtype"], of["rows"], of["columns"])] if of["times"] == "1/1" else []
+        return [(t["sha256"], t["dtype"], of["rows"], of["columns"], of["times"])]
     inside = of.values() if isinstance(of, dict) else of if isinstance(of, list) else ()
     return [found for v in inside for found in _spoken_of(v)]
 
 
-def _as_spoken(array: Any) -> tuple[str, str, int, int]:
+def _as_spoken(array: Any) -> tuple[str, str, int, int, str]:
     """The same of an array, a vector being one row; of a network nothing that a statement speaks of."""
+    from certify.kernel.exact import Matrix
+    from certify.statements.bundle import shown
+
     if isinstance(array, Network):
-        return array.digest, "network", 0, 0
-    a = np.asarray(array)
+        return array.digest, "network", 0, 0, ""
+    a = array if isinstance(array, Matrix) else np.asarray(array)
+    if isinstance(a, Matrix) or a.dtype == object:
+        return _spoken_of(shown(a))[0]
     data = np.ascontiguousarray(a, dtype=a.dtype.newbyteorder("<")).tobytes()
     rows, columns = a.shape if a.ndim == 2 else (1, a.size)
-    return hashlib.sha256(data).hexdigest(), f"{a.dtype.kind}{a.dtype.itemsize}", rows, columns
+    return hashlib.sha256(data).hexdigest(), f"{a.dtype.kind}{a.dtype.itemsize}", rows, columns, "1/1"
 
 
 def check(

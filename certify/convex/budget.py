@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from certify.certificate import Certificate, Verdict
+from certify.convex import budget_exact
 from certify.errors import BadInput
 from certify.kernel.exact import Matrix
 from certify.results import Status, round_up
@@ -24,6 +25,8 @@ from certify.statements.exact import Floats, exact, floats, fractions
 
 # What is added to the float solution, relative to it, until the exact inequality holds.
 SLACKS = (0.0, 2.0**-48, 2.0**-40, 2.0**-30, 2.0**-20)
+# More than this, relative to what floats found: Fractions are tried.
+POOR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Budget:
 
     def __str__(self) -> str:
         if self.exact is None:
-            return "; ".join([f"{self.status}: no finite budget" if self.growing else self.status, *self.notes])
+            return f"{self.status}: {'; '.join(self.notes)}"
         shown = ", ".join(f"{v:.6g}" for v in (self.bound if self.bound is not None else ())[:8])
         return "; ".join([f"{self.status}: errors <= {shown}{', ...' if len(self.exact) > 8 else ''}", *self.notes])
 
@@ -104,6 +107,8 @@ def error_budget(G: Any, b: Any) -> Budget:
         if m.n.smallest() < 0:
             raise BadInput(f"{name}: expected entries >= 0, found {floats(m).min():.6g}")
     g, e = floats(gains), floats(sources)[:, 0]
+    if not (np.isfinite(g).all() and np.isfinite(e).all()):
+        raise BadInput("G, b: expected entries below 2^1024, found a larger one")
     reached = _reached(g, e)
     growing = _growing(gains, g, reached)
     seconds = {"search": time.perf_counter() - began}
@@ -112,7 +117,7 @@ def error_budget(G: Any, b: Any) -> Budget:
         return Budget("refuted", None, growing=growing, seconds=seconds, notes=(note,))
     w, searched = _above(gains, sources, g, e, reached)
     if w is None:
-        note = f"no budget was found in floats; the spectral radius of the gains is {_radius(g, reached):.12g} there"
+        note = f"no budget was found; the spectral radius of the gains is {_radius(g, reached):.12g} in floats"
         return Budget("unknown", None, searched=searched, seconds=seconds, notes=(note,))
     every = np.ones(n, dtype=bool)
     v, _ = _above(gains, exact(np.ones((n, 1))), g, np.ones(n), every)
@@ -163,8 +168,26 @@ def _radius(g: Floats, some: Any) -> float:
 
 def _above(gains: Matrix, sources: Matrix, g: Floats, e: Floats, some: Any) -> tuple[Matrix | None, Floats | None]:
     """w >= G w + b, zero where no error comes, or None; and what floats found."""
-    n, k = len(g), np.flatnonzero(some)
-    inner = g[np.ix_(k, k)]
+    k = np.flatnonzero(some)
+    found, searched = _above_in_floats(gains, sources, g, e, k)
+    poor = found is None or searched is None or (floats(found)[k, 0] > searched[k] * (1 + POOR)).any()
+    if poor and 0 < k.size <= budget_exact.MOST:
+        # Digits that floats lost; or sizes that they do not hold.
+        inner, b = fractions(gains), fractions(sources)
+        w = budget_exact.above([[inner[i][j] for j in k] for i in k], [b[i][0] for i in k])
+        full = [Fraction(0)] * len(g)
+        for i, v in zip(k.tolist(), w or (), strict=w is not None):
+            full[i] = v
+        better = exact(np.array([full], dtype=object)).T
+        if w is not None and (better - gains @ better - sources).n.smallest() >= 0:
+            return better, floats(better)[:, 0]
+    return found, searched
+
+
+def _above_in_floats(
+    gains: Matrix, sources: Matrix, g: Floats, e: Floats, k: Any
+) -> tuple[Matrix | None, Floats | None]:
+    n, inner = len(g), g[np.ix_(k, k)]
     w = _sum(inner, e[k])
     if w is None or not (w > 0).all():
         return None, None

@@ -16,7 +16,7 @@ import numpy as np
 
 from certify.convex.budget import Budget, error_budget
 from certify.errors import BadInput
-from certify.numbers import as_floats
+from certify.numbers import as_floats, float_above
 from certify.statements.exact import Floats
 
 NOTE = "marginals of the two measures differ by these in TV at most, by Dobrushin's comparison theorem"
@@ -59,4 +59,4 @@ def _tanh(x: Fraction) -> float:
     if not x:
         return 0.0
     e = iv.exp(2 * iv.mpf(x.numerator) / iv.mpf(x.denominator))
-    return min(float(np.nextafter(float(((e - 1) / (e + 1)).b), np.inf)), float(x) * (1 + 2.0**-50), 1.0)
+    return min(float(np.nextafter(float(((e - 1) / (e + 1)).b), np.inf)), float_above(x), 1.0)

@@ -73,6 +73,13 @@ class _Tables:
         return len(self.matrices) - 1
 
 
+def shown(values: Any) -> dict[str, Any]:
+    """A matrix as claim.json has it."""
+    table = _Tables({})
+    table.add(values)
+    return table.shown[0]
+
+
 def certificate(
     kind: str,
     of: Mapping[str, Any],
@@ -87,24 +94,24 @@ def certificate(
     blobs: dict[str, bytes] = {}
     table = _Tables(blobs)
     words: list[int] = []
-    shown: dict[str, Any] = {}
+    spoken: dict[str, Any] = {}
     for name, sort in KINDS[kind].SIGNATURE:
         value = of[name]
         if sort == "matrix":
             k = table.add(value)
             words.append(k)
-            shown[name] = table.shown[k]
+            spoken[name] = table.shown[k]
         elif sort == "matrices":
             ks = [table.add(v) for v in value]
             words += [len(ks), *ks]
-            shown[name] = [table.shown[k] for k in ks]
+            spoken[name] = [table.shown[k] for k in ks]
         elif sort == "rational":
             q = Fraction(value)
             words += [q.numerator, q.denominator]
-            shown[name] = number(q)
+            spoken[name] = number(q)
         else:
             words.append(int(value))
-            shown[name] = int(value)
+            spoken[name] = int(value)
     head = ["certify-statement 1", "rules 1", *table.tensors, *table.matrices]
     claim = "\n".join([*head, f"statement {kind} {' '.join(map(str, words))}", "end", ""])
     hints = _Tables(blobs)
@@ -122,7 +129,7 @@ def certificate(
     ]
     files = {
         "claim": claim.encode("ascii"),
-        "claim.json": as_json({"format": 1, "rules": 1, "statement": kind, "of": shown}),
+        "claim.json": as_json({"format": 1, "rules": 1, "statement": kind, "of": spoken}),
         "proof": "\n".join(proof).encode("ascii"),
     }
     return Certificate({**files, **blobs})

@@ -30,7 +30,7 @@ def exact(values: Any, place: str = "a matrix") -> Matrix:
     """
     if isinstance(values, Matrix):
         return values
-    array = np.asarray(values) if not hasattr(values, "toarray") else values.toarray()
+    array = as_array(values, place)
     if array.dtype == object:
         return _of_fractions(array, place)
     if array.dtype.kind in "iu":
@@ -39,6 +39,16 @@ def exact(values: Any, place: str = "a matrix") -> Matrix:
     a = as_floats(array, place)
     m, shift = integers(a)
     return Matrix(fast, fast.vector(m.ravel().tolist()).shaped(*_two(a, place)), 1 << shift)
+
+
+def as_array(values: Any, place: str) -> NDArray[Any]:
+    """What numpy makes of it; a sparse matrix becomes a dense one. Raises BadInput where rows have several lengths."""
+    if hasattr(values, "toarray"):
+        values = values.toarray()
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as e:
+        raise BadInput(f"{place}: expected rows of numbers, found {type(values).__name__} ({str(e)[:60]})") from None
 
 
 def _two(array: NDArray[Any], place: str) -> tuple[int, int]:

@@ -7,6 +7,8 @@ ever do, become multiples of 2^-52 that do, and the change is reported.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,14 @@ from certify.errors import BadInput
 from certify.kernel.arithmetic import fast
 from certify.kernel.exact import Matrix
 from certify.numbers import as_floats
-from certify.statements.exact import Floats, exact, floats
+from certify.statements.exact import Floats, as_array, exact, floats
 
 BITS = 52
-# Floats further than this from a law are no rounding of one.
-ROUNDING = 1e-8
+# Integers of a certificate, with their sign.
+MOST_BITS = 1024
+# Floats further than this from a law are no rounding of one: sums of rows, in units of the floats' precision, at least
+# the first number.
+ROUNDING, UNITS = 1e-8, 16
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,18 @@ def chain(values: Any, place: str = "the chain") -> Chain:
     """
     if isinstance(values, Chain):
         return values
-    array = values.toarray() if hasattr(values, "toarray") else values
-    if isinstance(array, Matrix) or np.asarray(array).dtype.kind != "f":
+    array = values if isinstance(values, Matrix) else as_array(values, place)
+    if not isinstance(array, Matrix) and array.dtype == object:
+        _fits(array, place)
+    if isinstance(array, Matrix) or array.dtype.kind != "f":
         return _as_it_is(exact(array, place), place)
-    p = as_floats(array, place).astype(np.float64)
+    stored = as_floats(array, place)
+    p, most = stored.astype(np.float64), max(ROUNDING, UNITS * float(np.finfo(stored.dtype).eps))
     if p.ndim != 2 or p.shape[0] != p.shape[1] or not p.size:
         raise BadInput(f"{place}: expected a square matrix, found shape {p.shape}")
     sums = p.sum(axis=1)
     worst = int(np.abs(sums - 1).argmax())
-    if abs(sums[worst] - 1) > ROUNDING or p.min() < -ROUNDING:
+    if abs(sums[worst] - 1) > most or p.min() < -ROUNDING:
         found = f"row {worst} sums to {sums[worst]:.12g}, the least entry is {p.min():.3g}"
         raise BadInput(f"{place}: expected entries >= 0 and rows that sum to 1, found that {found}")
     whole = rounded_laws(p, BITS)
@@ -77,6 +85,13 @@ def rounded_laws(p: Floats, bits: int) -> NDArray[np.int64]:
     return whole
 
 
+def _fits(array: NDArray[Any], place: str) -> None:
+    """Refuse what no certificate holds, before a million integers of that length are formed."""
+    bits = lcm(*{v.denominator for v in array.ravel().tolist() if isinstance(v, Fraction)}).bit_length()
+    if bits >= MOST_BITS:
+        raise BadInput(f"{place}: expected a common denominator below 2^{MOST_BITS - 1}, found one of {bits} bits")
+
+
 def _as_it_is(m: Matrix, place: str) -> Chain:
     if m.shape[0] != m.shape[1]:
         raise BadInput(f"{place}: expected a square matrix, found shape {m.shape}")
@@ -91,7 +106,7 @@ def _as_it_is(m: Matrix, place: str) -> Chain:
 
 def blocks(partition: Any, n: int, place: str = "the partition") -> NDArray[np.int64]:
     """The block of each state, 0 .. m - 1, from n integer labels, in the order of the labels. Raises BadInput."""
-    labels = np.asarray(partition)
+    labels = as_array(partition, place)
     if labels.shape != (n,) or labels.dtype.kind not in "iu":
         raise BadInput(f"{place}: expected {n} integer labels, found {labels.dtype} of shape {labels.shape}")
     return np.unique(labels, return_inverse=True)[1].reshape(-1).astype(np.int64)

@@ -10,6 +10,7 @@ gives TV(mu P^t V, nu Pi^t) <= delta tau(Pi^t) + (eps/2) sum_(j<t) tau(Pi^j): wh
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -41,6 +42,7 @@ def lump(P: Any, partition: Any, macro: Any = None, start: Scalar = 0) -> Bound:
     The details have ``closure`` (exact, approximate or not closed), ``macro``, eps, the power that contracts, the worst
     start that was observed, and two states of one block that no macro chain can tell apart, with the error that this
     forces on any.
+    The certificate speaks of ``certify.convex.lumping.chains.chain(P).exact``, which is P itself for Fractions.
     Raises BadInput when P or macro is no chain, or partition does not fit.
     """
     began = time.perf_counter()
@@ -51,7 +53,9 @@ def lump(P: Any, partition: Any, macro: Any = None, start: Scalar = 0) -> Bound:
     if not 0 <= delta <= 1:
         raise BadInput(f"start: expected a distance from 0 to 1, found {delta}")
     moved = gathered(whole.exact, index, count)
-    given = [("given", chain(macro, "macro"))] if macro is not None else candidates(moved, index, count)
+    given: Iterable[tuple[str, Chain]] = candidates(moved, index, count)
+    if macro is not None:
+        given = [("given", chain(macro, "macro"))]
     found = []
     for name, small in given:
         if small.size != count:
@@ -70,7 +74,7 @@ def lump(P: Any, partition: Any, macro: Any = None, start: Scalar = 0) -> Bound:
     lower = max(delta if count > 1 else Fraction(0), seen.error if seen else Fraction(0))
     details = _details(name, small, half, bound, seen, split, limit)
     seconds = {"search": time.perf_counter() - began}
-    notes = (*whole.notes, *_notes(details, split, limit))
+    notes = (*whole.notes, *(f"macro: {note}" for note in small.notes), *_notes(details, split, limit))
     if limit is None or limit >= 1:
         # No two laws are further apart than 1: that needs no certificate.
         bracket = Bracket(lower, Fraction(1), "unknown")
@@ -139,9 +143,7 @@ def _notes(details: dict[str, Any], split: Split | None, limit: Fraction | None)
     if closure == "exact":
         return ("closed exactly: the blocks are a Markov chain",)
     if closure == "approximate":
-        return (
-            "every stationary law of the chain gives blocks within the bound, less start, of that of the macro chain",
-        )
+        return ("every stationary law of the chain gives blocks within the bound of that of the macro chain",)
     why = "no power of the macro chain contracts" if limit is None and details["searched_bound"] == float("inf") else (
         f"the bound {details['searched_bound']:.3g} says nothing"
     )  # fmt: skip

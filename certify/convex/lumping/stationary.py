@@ -15,17 +15,22 @@ from typing import Any
 import numpy as np
 
 from certify.convex.lumping.chains import Chain, chain
+from certify.convex.lumping.poisson import DIGITS, Solver
 from certify.errors import BadInput
 from certify.kernel.exact import Matrix
 from certify.numbers import as_floats
 from certify.results import Bracket
 from certify.statements.bound import Bound, judged
-from certify.statements.exact import Floats, exact, floats, of_integers
+from certify.statements.exact import Floats, as_array, exact, floats, of_integers
 
 SUBJECT = "mean of f under every stationary law"
 BITS = 50
-# Corrections of h by the exact remainder of what floats solved; each gains some ten digits.
-ROUNDS = 3
+# Corrections of h by the exact remainder; each gains some ten digits. After so many without gain they end.
+ROUNDS = 24
+PATIENCE = 8
+# Of the spread of f: an interval that is short enough, and the steps of h in bits.
+CLOSE = Fraction(1, 2**60)
+FINE = 120
 
 
 def stationary_bounds(P: Any, f: Any, basis: Any = None) -> Bound:
@@ -38,14 +43,21 @@ def stationary_bounds(P: Any, f: Any, basis: Any = None) -> Bound:
     began = time.perf_counter()
     whole = chain(P)
     n = whole.size
-    values = exact(np.asarray(f), "f")
-    if values.shape != (1, n):
-        raise BadInput(f"f: expected {n} values, found shape {np.asarray(f).shape}")
+    given = as_array(f, "f")
+    if given.shape != (n,):
+        raise BadInput(f"f: expected {n} values, found shape {given.shape}")
+    values = exact(given, "f")
+    if not np.isfinite(floats(values)).all():
+        raise BadInput("f: expected values below 2^1024, found a larger one")
+    zero = of_integers([0] * n, 1, n)
     notes = [*whole.notes]
     details: dict[str, Any] = {}
     if basis is None:
-        pair, classes = _poisson(whole, values)
+        found, classes = _poisson(whole, values)
+        pair = found or (zero, zero)
         details["classes"] = classes
+        if found is None and values.n.largest() > values.n.smallest():
+            notes.append("the Poisson equation was not solved: floats underflow")
         if classes > 1:
             notes.append(f"{classes} closed classes: the stationary law is not unique, the interval holds for all")
     else:
@@ -55,14 +67,13 @@ def stationary_bounds(P: Any, f: Any, basis: Any = None) -> Bound:
         tried = [_best(whole, values, columns, sign) for sign in (-1, 1)]
         if None in tried:
             notes.append("a linear programme was not solved: its end of the interval is that of f alone")
-        zero = of_integers([0] * n, 1, n)
         pair = (tried[0] or zero, tried[1] or zero)
     low, high = _ends(whole, values, pair)
     plain = (Fraction(values.n.smallest(), values.den), Fraction(values.n.largest(), values.den))
     if plain[0] >= low:
-        low, pair = plain[0], (of_integers([0] * n, 1, n), pair[1])
+        low, pair = plain[0], (zero, pair[1])
     if plain[1] <= high:
-        high, pair = plain[1], (pair[0], of_integers([0] * n, 1, n))
+        high, pair = plain[1], (pair[0], zero)
     vacuous = (low, high) == plain and low < high
     if vacuous:
         notes.append("no better than the least and the largest value of f")
@@ -96,61 +107,39 @@ def _rounded(h: Floats) -> Matrix:
     return of_integers(whole << max(-scale, 0), 1, len(h), 1 << max(scale, 0))
 
 
-def _poisson(whole: Chain, values: Matrix) -> tuple[tuple[Matrix, Matrix], int]:
-    """g and h for the two ends, and the number of closed classes."""
-    solve = _Solver(whole.floats)
-    pair = []
-    for sign in (-1, 1):
-        h = _rounded(solve(floats(values)[0], sign))
-        for _ in range(ROUNDS):
-            rest = _remainder(whole, values, h)
-            # In floats relative to one entry: what is left of f is tiny beside f.
-            left = floats(Matrix(rest.a, rest.n - rest.n.tolist()[0], rest.den))[:, 0]
-            better = h + _rounded(solve(left, sign))
-            if not _shorter(_remainder(whole, values, better), rest, sign, solve.classes):
-                break
-            h = better
-        pair.append(h)
-    return (pair[0], pair[1]), len(solve.classes)
+def _poisson(whole: Chain, values: Matrix) -> tuple[tuple[Matrix, Matrix] | None, int]:
+    """g and h for the two ends, or None where floats do not do; and the number of closed classes."""
+    solve = Solver(whole.floats)
+    spread = Fraction(values.n.largest() - values.n.smallest(), values.den)
+    if not solve.fits or not spread:
+        return None, len(solve.classes)
+    h = _solved(whole, values, solve, max, spread)
+    return (h if len(solve.classes) == 1 else _solved(whole, values, solve, min, spread), h), len(solve.classes)
 
 
-def _shorter(new: Matrix, old: Matrix, sign: int, classes: list[Any]) -> bool:
-    """Whether the end of the interval has moved in."""
-    ends = [Fraction(r.n.largest(), r.den) if sign > 0 else -Fraction(r.n.smallest(), r.den) for r in (new, old)]
-    return ends[0] < ends[1]
-
-
-class _Solver:
-    """h with f + (P - I) h constant on each closed class, and equal to the outermost of these constants elsewhere."""
-
-    def __init__(self, p: Floats) -> None:
-        import scipy.linalg
-        import scipy.sparse as sp
-        from scipy.sparse.csgraph import connected_components
-
-        count, label = connected_components(sp.csr_matrix(p), directed=True, connection="strong")
-        leaves = np.ones(count, dtype=bool)
-        at = np.nonzero(p)
-        leaves[label[at[0]][label[at[0]] != label[at[1]]]] = False
-        self.classes = [np.flatnonzero(label == k) for k in range(count) if leaves[k]]
-        self._rest = np.flatnonzero(~leaves[label])
-        self._p, self._lu_solve = p, scipy.linalg.lu_solve
-        # (I - P + 1 u') h = f with u uniform: then u' h is the mean.
-        inner = [np.eye(len(c)) - p[np.ix_(c, c)] + 1 / len(c) for c in self.classes]
-        self._factors = [scipy.linalg.lu_factor(a) for a in inner]
-        outer = np.eye(len(self._rest)) - p[np.ix_(self._rest, self._rest)]
-        self._outer = scipy.linalg.lu_factor(outer) if self._rest.size else None
-
-    def __call__(self, f: Floats, sign: int) -> Floats:
-        h, means = np.zeros(len(f)), []
-        for c, lu in zip(self.classes, self._factors, strict=True):
-            h[c] = self._lu_solve(lu, f[c])
-            means.append(float(h[c].mean()))
-        if self._outer is not None:
-            end = max(means) if sign > 0 else min(means)
-            r = self._rest
-            h[r] = self._lu_solve(self._outer, f[r] - end + (self._p[r] @ h))
-        return h
+def _solved(whole: Chain, values: Matrix, solve: Solver, choose: Any, spread: Fraction) -> Matrix:
+    """The h of the shortest interval; of several classes, of the outermost end: of their largest constant (choose: max)
+    or of the least."""
+    n, alone = whole.size, len(solve.classes) == 1
+    # In units of the spread of f: steps for h, finer ones for what is solved.
+    unit = Fraction(2) ** (spread.numerator.bit_length() - spread.denominator.bit_length())
+    h = best = of_integers([0] * n, 1, n)
+    end, worse = None, 0
+    for _ in range(ROUNDS):
+        rest = _remainder(whole, values, h)
+        top, bottom = Fraction(rest.n.largest(), rest.den), Fraction(rest.n.smallest(), rest.den)
+        now = top - bottom if alone else top if choose is max else -bottom
+        worse = 0 if end is None or now < end else worse + 1
+        if end is None or now < end:
+            best, end = h, now
+        # Far from the optimum the remainder may grow first: errors shrink weighted by the stationary law.
+        if worse > PATIENCE or (alone and now < spread * CLOSE):
+            break
+        scale = Fraction(1 << DIGITS, rest.den) / unit
+        left = (np.array(rest.n.tolist(), dtype=object) * scale.numerator) // scale.denominator
+        step = solve(left, choose) >> (DIGITS - FINE)
+        h = h + of_integers(step * unit.numerator, 1, n, unit.denominator << FINE)
+    return best
 
 
 def _best(whole: Chain, values: Matrix, columns: Floats, sign: int) -> Matrix | None:
