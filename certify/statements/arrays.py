@@ -33,6 +33,15 @@ def load_system(name: str) -> tuple[NDArray[np.float64], ...]:
     return a, b, c, d
 
 
+def save_system(name: str, system: tuple[NDArray[np.float64], ...]) -> None:
+    """Write (A, B, C, D) to an .npz file."""
+    a, b, c, d = system
+    try:
+        np.savez(name, A=a, B=b, C=c, D=d)
+    except OSError as e:
+        raise BadInput(f"{name}: cannot be written ({e.strerror})") from None
+
+
 def _mat(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 

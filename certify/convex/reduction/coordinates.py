@@ -1,8 +1,10 @@
 """Coordinates in which float64 can solve for a storage function: powers of two, then a regularised balancing.
 
-States of an error system differ by many orders of magnitude in how well they are reached and seen, and full and reduced
-states are almost copies of each other. Balancing makes both gramians alike; what is smaller than ``floor``, relatively,
-is held there, or the change of coordinates could not be inverted in float64.
+States of an error system differ by many orders of magnitude in how well they are reached and seen, and full and
+reduced states are almost copies of each other. Balancing makes both gramians alike; what is smaller than ``floor``,
+relatively, is held there, or the change of coordinates could not be inverted in float64. Where a reduced model is good,
+the difference is so much smaller than the systems that one pass does not bring it out: the next starts from what the
+last one left. An error that is zero has nothing to bring out, and a second pass only spoils the first.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ import numpy as np
 
 from certify.convex.reduction.balanced import gramians
 from certify.convex.reduction.systems import Floats, System
-from certify.kernel.exact import Matrix
+from certify.kernel.exact import Matrix, identity
 from certify.statements.exact import exact, floats
+
+# How much a gramian of a balanced system may exceed the largest Hankel singular value.
+BALANCED = 2.0
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,8 @@ class Coordinates:
     """
 
     powers: list[int]
-    t: Floats
-    w: Floats
+    t: Matrix
+    w: Matrix
     scaled: tuple[Matrix, Matrix, Matrix, Matrix]
     balanced: System
 
@@ -42,8 +47,22 @@ def prescaled(s: System) -> tuple[list[int], System]:
     return [int(k) for k in powers], System(a, b, c, s.d, s.continuous)
 
 
-def coordinates(s: System, floor: float) -> Coordinates:
-    """Balanced coordinates of a stable system. Raises LinAlgError where its gramians have no factors."""
+def coordinates(s: System, floor: float, passes: int = 1) -> Coordinates:
+    """Coordinates of a stable system, balanced so many times at most. Raises LinAlgError where that fails."""
+    powers, inner = prescaled(s)
+    a, b, c, d = (exact(v) for v in inner.parts)
+    t = w = identity(a.a, len(inner.a))
+    for _ in range(passes):
+        forward, back, done = _balancing(inner, floor)
+        if done:
+            break
+        t, w = t @ exact(forward), exact(back) @ w
+        inner = System(floats(w @ a @ t), floats(w @ b), floats(c @ t), s.d, s.continuous)
+    return Coordinates(powers, t, w, (a, b, c, d), inner)
+
+
+def _balancing(s: System, floor: float) -> tuple[Floats, Floats, bool]:
+    """T and W that balance a system, and whether it is balanced as it is."""
     powers, scaled = prescaled(s)
     p, q = gramians(scaled)
     n = len(p)
@@ -51,13 +70,13 @@ def coordinates(s: System, floor: float) -> Coordinates:
     forward, back = _roots(p, floor)
     _, squares, turn = np.linalg.svd(forward.T @ q @ forward)
     hankel = squares**0.25
-    t, w = forward @ turn.T / hankel, hankel[:, None] * (turn @ back.T)
+    one = np.ldexp(1.0, powers)
+    # The diagonals of P and Q in the coordinates that were given.
+    largest = max(float((np.diag(p) * one**2).max()), float((np.diag(q) / one**2).max()))
+    t, w = one[:, None] * (forward @ turn.T / hankel), hankel[:, None] * (turn @ back.T) / one
     if not (np.isfinite(t).all() and np.isfinite(w).all()):
         raise np.linalg.LinAlgError("a Hankel singular value is zero in float64")
-    a, b, c, d = (exact(v) for v in scaled.parts)
-    et, ew = exact(t), exact(w)
-    inner = System(floats(ew @ a @ et), floats(ew @ b), floats(c @ et), s.d, s.continuous)
-    return Coordinates(powers, t, w, (a, b, c, d), inner)
+    return t, w, largest <= BALANCED * float(hankel[0]) ** 2
 
 
 def _roots(p: Floats, floor: float) -> tuple[Floats, Floats]:

@@ -14,30 +14,26 @@ from typing import Any
 
 import numpy as np
 
-from certify.convex.reduction.coordinates import Coordinates, coordinates
-from certify.convex.reduction.form import dissipation
+from certify.convex.reduction.evidence import Search
 from certify.convex.reduction.norm import h_infinity
-from certify.convex.reduction.storage import storage
 from certify.convex.reduction.systems import System, require_stable, system
 from certify.convex.reduction.witness import attained
 from certify.errors import BadInput
-from certify.kernel.exact import Matrix
 from certify.numbers import rational
-from certify.results import Bracket, Status, round_down
+from certify.results import Bracket, Status
 from certify.statements.bound import Bound, judged
-from certify.statements.factor import Factor, factor
-from certify.statements.fine_factor import fine_factor
 
-# What is added to the numeric gain, relative to it; where the gramians are held; what every balanced state adds to the
-# output. The first is enough for the SLICOT systems; the last are for errors that are nothing but rounding.
-TRIES = (
-    (1e-3, 1e-10, 1e-7), (1e-2, 1e-10, 1e-6), (1e-2, 1e-14, 1e-6), (5e-2, 1e-8, 1e-6), (5e-2, 1e-12, 1e-6),
-    (0.2, 1e-10, 1e-5), (0.2, 1e-14, 1e-5), (1, 1e-14, 1e-4), (9, 1e-14, 1e-4), (99, 1e-12, 1e-4),
+# What is added to the numeric gain, relative to it; where gramians are held, how many times they are balanced, and what
+# every balanced state adds to the output. The first is enough for the SLICOT systems; the last are for errors that are
+# nothing but rounding.
+Setting = tuple[float, int, float]
+TRIES: tuple[tuple[float, Setting], ...] = (
+    (1e-3, (1e-10, 2, 1e-7)), (1e-3, (1e-10, 1, 1e-7)), (1e-2, (1e-10, 2, 1e-6)), (1e-2, (1e-14, 1, 1e-6)),
+    (5e-2, (1e-8, 2, 1e-6)), (5e-2, (1e-12, 1, 1e-6)), (0.2, (1e-10, 2, 1e-5)), (0.2, (1e-14, 1, 1e-5)),
+    (1, (1e-14, 1, 1e-4)), (9, (1e-14, 1, 1e-4)), (99, (1e-12, 1, 1e-4)),
 )  # fmt: skip
 # Gains relative to the full system's, for an error that float64 cannot tell from zero.
 FLOORS = (1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-4, 1e-2, 1)
-# Bits of the factors where float64 is not enough.
-BITS = (70, 110, 180)
 SUBJECT = "error gain"
 
 
@@ -70,7 +66,8 @@ def reduction_error(full: Sequence[Any], reduced: Sequence[Any], continuous: boo
 
 def _bounded(f: System, r: System, error: System, most: Fraction | None, start: float) -> Bound:
     """The answer for stable systems of one shape."""
-    peak = h_infinity(error)
+    search = Search(error)
+    peak = search.peak(*TRIES[0][1][:2])
     seen = attained(error, peak)
     lower = None if seen is None else seen.gain
     details: dict[str, Any] = {"numeric": peak.gain, "frequency": peak.frequency}
@@ -83,9 +80,8 @@ def _bounded(f: System, r: System, error: System, most: Fraction | None, start: 
         seconds = {"search": time.perf_counter() - start}
         return Bound(SUBJECT, "refuted", bracket, searched=peak.gain, seconds=seconds, details=details, notes=(note,))
     checking, blame = 0.0, ""
-    known: dict[float, Coordinates | str] = {}
-    for gain, floor, added in _tries(f, peak.gain, most):
-        found = _evidence(error, gain, known, floor, added)
+    for gain, setting in _tries(f, peak.gain, most):
+        found = search.evidence(gain, *setting)
         if isinstance(found, str):
             blame = found
             continue
@@ -110,42 +106,12 @@ def _seconds(start: float, checking: float) -> dict[str, float]:
     return {"search": time.perf_counter() - start - checking, "check": checking}
 
 
-def _tries(full: System, numeric: float, most: Fraction | None) -> Iterator[tuple[Fraction, float, float]]:
+def _tries(full: System, numeric: float, most: Fraction | None) -> Iterator[tuple[Fraction, Setting]]:
     """Gains with settings of the search: those within a limit, the limit itself, those beyond."""
-    tries = [(Fraction(numeric * (1 + slack)), floor, added) for slack, floor, added in TRIES]
+    tries = [(Fraction(numeric * (1 + slack)), setting) for slack, setting in TRIES]
     yield from (t for t in tries if most is None or t[0] <= most)
     if most is not None and most > 0:
-        yield from ((most, floor, added) for _, floor, added in TRIES)
+        yield from ((most, setting) for _, setting in TRIES[:8])
     yield from (t for t in tries if most is not None and t[0] > most)
     whole = h_infinity(full).gain or 1.0
-    yield from ((Fraction(whole * part), *TRIES[-1][1:]) for part in FLOORS if whole * part > 100 * numeric)
-
-
-def _evidence(
-    error: System, gain: Fraction, known: dict[float, Coordinates | str], floor: float, added: float
-) -> list[Any] | str:
-    """X and the hints for both inequalities, or what was not found."""
-    if floor not in known:
-        try:
-            known[floor] = coordinates(error, floor)
-        except (np.linalg.LinAlgError, ValueError):
-            known[floor] = "balanced coordinates: the gramians have no usable factors in float64"
-    at = known[floor]
-    if isinstance(at, str):
-        return at
-    x = storage(at, round_down(gain) or 0.0, added)
-    if x is None:
-        return f"the Riccati equation at gain {float(gain):.6g} has no solution that Newton's steps settle on"
-    first = _factor(x)
-    if first is None:
-        return "the storage function was not shown to be positive"
-    second = _factor(dissipation(error, x, gain))
-    return "the dissipation inequality was not shown to hold" if second is None else [x, first, second]
-
-
-def _factor(m: Matrix) -> Factor | None:
-    """Hints for rule psd, with as many bits as it takes."""
-    found = factor(m)
-    for bits in () if found is not None else BITS:
-        found = found or fine_factor(m, bits)
-    return found
+    yield from ((Fraction(whole * part), TRIES[-1][1]) for part in FLOORS if whole * part > 100 * numeric)

@@ -81,9 +81,11 @@ class _Newton:
 
     def __init__(self, at: Coordinates, gain: float, extra: float) -> None:
         self.at, self.s = at, at.balanced
-        self.t, self.w = exact(at.t), exact(at.w)
-        n = len(at.t)
-        room = float(np.linalg.norm(at.t, 2)) ** 2 * (float(np.linalg.norm(floats(at.scaled[0]), 2)) + 1) / extra
+        self.t, self.w = at.t, at.w
+        n = at.t.shape[0]
+        room = (
+            float(np.linalg.norm(floats(at.t), 2)) ** 2 * (float(np.linalg.norm(floats(at.scaled[0]), 2)) + 1) / extra
+        )
         self.bits = max(64, ceil(log2(n * room)) + 24)
         self.extra = (self.w.T @ self.w).times(*Fraction(extra).as_integer_ratio())
         self.gain2 = Fraction(gain) ** 2

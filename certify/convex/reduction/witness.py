@@ -24,6 +24,7 @@ from certify.convex.reduction.norm import Peak
 from certify.convex.reduction.systems import System
 from certify.kernel.exact import Matrix, identity, zeros
 from certify.numbers import root_below
+from certify.results import round_down
 from certify.statements.exact import exact, floats
 
 REFINEMENTS = 3
@@ -32,16 +33,22 @@ Complexes = NDArray[np.complex128]
 
 @dataclass(frozen=True)
 class Attained:
-    """gain: at most |G| at that frequency, exactly; frequency as in norm.Peak; direction: v (m,), complex."""
+    """gain: at most |G(s)| in that direction, exactly.
+
+    frequency: as in norm.Peak; point: real and imaginary part of s, None for infinity; direction: v (m,), complex.
+    """
 
     gain: Fraction
-    frequency: float
     direction: Complexes
+    frequency: float
+    point: tuple[Fraction, Fraction] | None
 
     def as_json(self) -> dict[str, object]:
-        """The gain rounded down to a float, and the direction as [real, imaginary] pairs."""
+        """The gain rounded down to a float, the point exactly, the direction as [real, imaginary] pairs."""
         pairs = [[float(v.real), float(v.imag)] for v in self.direction]
-        return {"gain": float(self.gain), "frequency": self.frequency, "direction": pairs}
+        point = None if self.point is None else [str(v) for v in self.point]
+        gain = round_down(self.gain)
+        return {"gain": gain, "frequency": self.frequency, "point": point, "direction": pairs}
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ def attained(s: System, at: Peak) -> Attained | None:
     a, b, c, d = (exact(v) for v in inner.parts)
     re, im, kappa = _point(at.frequency, s.continuous)
     if kappa is None:
-        return _best(_real(d), at.frequency)
+        return Attained(*_best(_real(d)), at.frequency, None)
     n = len(inner.a)
     one = identity(a.a, n)
     shifted = _Pair(one.times(re.numerator, re.denominator) - a.times(kappa.numerator, kappa.denominator),
@@ -99,7 +106,8 @@ def attained(s: System, at: Peak) -> Attained | None:
         x = x + _exactly(r @ rest.numpy())
         rest = _real(b) - shifted @ x
     missing = _row_sums(approximate) * _largest(rest) / (1 - gap)
-    return _best(x.left(c).times(kappa) + _real(d), at.frequency, missing * _row_sums(_real(c)) * kappa)
+    found = _best(x.left(c).times(kappa) + _real(d), missing * _row_sums(_real(c)) * kappa)
+    return Attained(*found, at.frequency, (re / kappa, im / kappa))
 
 
 def _scaled(s: System) -> System:
@@ -122,8 +130,8 @@ def _point(frequency: float, continuous: bool) -> tuple[Fraction, Fraction, Frac
     return 1 - q * q, 2 * q, 1 + q * q
 
 
-def _best(g: _Pair, frequency: float, spread: Fraction = Fraction(0)) -> Attained | None:
-    """|u* G v| / (|u| |v|), less what is not known of it: at most spread times the sums of |u| and |v|."""
+def _best(g: _Pair, spread: Fraction = Fraction(0)) -> tuple[Fraction, Complexes]:
+    """v and |u* G v| / (|u| |v|), less what is not known of it: at most spread times the sums of |u| and |v|."""
     left, _, right = np.linalg.svd(g.numpy())
     u, v = left[:, :1], right[:1].conj().T
     value = _exactly(u.conj().T) @ g @ _exactly(v)
@@ -131,10 +139,8 @@ def _best(g: _Pair, frequency: float, spread: Fraction = Fraction(0)) -> Attaine
     parts = [[Fraction(float(x)) for x in (*w.real.flat, *w.imag.flat)] for w in (u, v)]
     squares = [sum((x * x for x in w), Fraction(0)) for w in parts]
     sums = [sum((abs(x) for x in w), Fraction(0)) for w in parts]
-    gain = size - spread * sums[0] * sums[1]
-    if gain <= 0:
-        return None
-    return Attained(root_below(gain**2 / (squares[0] * squares[1])), frequency, v.ravel())
+    gain = max(Fraction(0), size - spread * sums[0] * sums[1])
+    return root_below(gain**2 / (squares[0] * squares[1])), v.ravel()
 
 
 def _exactly(z: Any) -> _Pair:
