@@ -5,7 +5,7 @@
 From Coq Require Import String ZArith Reals List.
 From Certify Require Import syntax result exact.
 From Certify.statements Require s_procedure truncation inertia lipschitz difference_gain local_lipschitz
-  super_solution stationary polynomial invariant.
+  super_solution lumping stationary polynomial invariant.
 Import ListNotations.
 Open Scope string_scope.
 
@@ -31,6 +31,8 @@ Definition signatures : list (string * list (string * sort)) :=
    ("local-lipschitz", [("layers", SMatrices); ("biases", SMatrices); ("low", SMatrix); ("high", SMatrix); ("limit",
      SRational)]);
    ("super-solution", [("gains", SMatrix); ("sources", SMatrix); ("bound", SMatrix); ("implicit", SCount)]);
+   ("lumping", [("chain", SMatrix); ("blocks", SMatrix); ("macro", SMatrix); ("start", SRational); ("limit",
+     SRational)]);
    ("stationary", [("chain", SMatrix); ("values", SMatrix); ("low", SRational); ("high", SRational)]);
    ("polynomial", [("variables", SCount); ("polynomials", SMatrices); ("equalities", SCount)]);
    ("invariant", [("parameters", SCount); ("state", SCount); ("shared", SCount); ("shared-equalities", SCount);
@@ -47,6 +49,7 @@ Inductive statement :=
 | SDifferenceGain (w : difference_gain.words)
 | SLocalLipschitz (w : local_lipschitz.words)
 | SSuperSolution (w : super_solution.words)
+| SLumping (w : lumping.words)
 | SStationary (w : stationary.words)
 | SPolynomial (w : polynomial.words)
 | SInvariant (w : invariant.words).
@@ -98,6 +101,13 @@ Definition statement_of (kind : string) (args : list argument) : option statemen
           super_solution.implicit := x3 |})
     | _ => None
     end
+  else if kind =? "lumping" then
+    match args with
+    | [AMatrix x0; AMatrix x1; AMatrix x2; ARational x3; ARational x4] =>
+        Some (SLumping {| lumping.chain := x0; lumping.blocks := x1; lumping.macro := x2; lumping.start := x3;
+          lumping.limit := x4 |})
+    | _ => None
+    end
   else if kind =? "stationary" then
     match args with
     | [AMatrix x0; AMatrix x1; ARational x2; ARational x3] =>
@@ -132,6 +142,7 @@ Definition statement_holds (s : store) (st : statement) : Prop :=
   | SDifferenceGain w => difference_gain.holds s w
   | SLocalLipschitz w => local_lipschitz.holds s w
   | SSuperSolution w => super_solution.holds s w
+  | SLumping w => lumping.holds s w
   | SStationary w => stationary.holds s w
   | SPolynomial w => polynomial.holds s w
   | SInvariant w => invariant.holds s w
@@ -146,6 +157,7 @@ Definition check_statement (s : store) (st : statement) (e : evidence) : result 
   | SDifferenceGain w => difference_gain.check s w e
   | SLocalLipschitz w => local_lipschitz.check s w e
   | SSuperSolution w => super_solution.check s w e
+  | SLumping w => lumping.check s w e
   | SStationary w => stationary.check s w e
   | SPolynomial w => polynomial.check s w e
   | SInvariant w => invariant.check s w e
@@ -161,6 +173,7 @@ Proof.
   - exact (difference_gain.difference_gain_correct _ _ _ H).
   - exact (local_lipschitz.local_lipschitz_correct _ _ _ H).
   - exact (super_solution.super_solution_correct _ _ _ H).
+  - exact (lumping.lumping_correct _ _ _ H).
   - exact (stationary.stationary_correct _ _ _ H).
   - exact (polynomial.polynomial_correct _ _ _ H).
   - exact (invariant.invariant_correct _ _ _ H).

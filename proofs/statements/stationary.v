@@ -23,6 +23,10 @@ Definition stochastic (n : nat) (p : nat -> nat -> R) : Prop := forall i, (i < n
 (** mu P: the law one step later. *)
 Definition moved (n : nat) (p : nat -> nat -> R) (mu : nat -> R) (j : nat) : R := sum n (fun i => mu i * p i j).
 
+(** mu P^t: the law t steps later. *)
+Fixpoint after (n : nat) (p : nat -> nat -> R) (t : nat) (mu : nat -> R) : nat -> R :=
+  match t with O => mu | S k => moved n p (after n p k mu) end.
+
 Definition holds (s : store) (w : words) : Prop :=
   let n := mw_rows (chain w) in
   let p := meaning s (chain w) in
