@@ -75,7 +75,7 @@ def test_gains_known_by_hand_are_between_the_ends(name):
 def test_an_error_gain_is_proved_within_a_thousandth(continuous, seed):
     full = random_system(seed, continuous)
     reduced = ct.balanced_truncation(full, 5, continuous)
-    found = ct.reduction_error(full, reduced.system, continuous)
+    found = ct.reduction_error(full, reduced, continuous)
     assert found.status == "proved" and found.verdict.verdict == "accepted"
     error = system(full, continuous).minus(system(reduced.system, continuous))
     seen = on_a_grid(error.parts, continuous)
@@ -94,6 +94,16 @@ def test_a_limit_is_proved_above_the_gain_and_refuted_below_it(continuous):
     assert above.status == "proved" and above.bracket.upper <= Fraction(str(1.0001 * gain))
     below = ct.reduction_error(full, reduced, continuous, limit=0.9999 * gain)
     assert below.status == "refuted" and below.bracket.lower > Fraction(str(0.9999 * gain)) and below.bound is None
+
+
+@pytest.mark.parametrize("continuous", [True, False])
+def test_units_of_the_states_do_not_matter(continuous):
+    a, b, c, d = random_system(3, continuous)
+    reduced = ct.balanced_truncation((a, b, c, d), 5, continuous)
+    unit = 2.0 ** np.random.default_rng(0).integers(-40, 40, len(a))
+    other = (a * unit[:, None] / unit, b * unit[:, None], c / unit, d)
+    found = [ct.reduction_error(s, reduced, continuous) for s in ((a, b, c, d), other)]
+    assert found[1].status == "proved" and found[1].bound == pytest.approx(found[0].bound, rel=1e-6)
 
 
 def test_a_limit_at_the_gain_itself_is_unknown_with_both_ends():

@@ -56,12 +56,10 @@ def balanced_truncation(full: Sequence[Any], order: int, continuous: bool = True
 
 def gramians(s: System) -> tuple[Floats, Floats]:
     """P and Q: A P + P A' + B B' = 0, A' Q + Q A + C' C = 0 (continuous), P = A P A' + B B' and so on (discrete)."""
-    if s.continuous:
-        p = scipy.linalg.solve_continuous_lyapunov(s.a, -s.b @ s.b.T)
-        q = scipy.linalg.solve_continuous_lyapunov(s.a.T, -s.c.T @ s.c)
-    else:
-        p = scipy.linalg.solve_discrete_lyapunov(s.a, s.b @ s.b.T)
-        q = scipy.linalg.solve_discrete_lyapunov(s.a.T, s.c.T @ s.c)
+    # The discrete solver of scipy is direct for few states, and singular where their scales differ.
+    s = s.as_continuous()
+    p = scipy.linalg.solve_continuous_lyapunov(s.a, -s.b @ s.b.T)
+    q = scipy.linalg.solve_continuous_lyapunov(s.a.T, -s.c.T @ s.c)
     return (p + p.T) / 2, (q + q.T) / 2
 
 

@@ -12,12 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
 
 from certify.convex.reduction.balanced import gramians
 from certify.convex.reduction.systems import Floats, System
 from certify.kernel.exact import Matrix, identity
 from certify.statements.exact import exact, floats
 
+Integers = NDArray[np.int64]
 # How much a gramian of a balanced system may exceed the largest Hankel singular value.
 BALANCED = 2.0
 
@@ -39,12 +42,18 @@ class Coordinates:
 
 def prescaled(s: System) -> tuple[list[int], System]:
     """Powers of two that bring the diagonal of P near one, and the system in those coordinates, exactly."""
-    size = np.sqrt(np.abs(np.diag(gramians(s)[0])))
-    size = np.maximum(size, 1e-30 * size.max()) if size.any() else np.ones_like(size)
-    powers = np.rint(np.log2(size)).astype(int)
+    # Rows and columns of A alike first, or P is not to be had in float64.
+    _, (size, _) = scipy.linalg.matrix_balance(s.a, permute=False, separate=True)
+    first = np.rint(np.log2(size)).astype(int)
+    diagonal = np.sqrt(np.abs(np.diag(gramians(_in_powers(s, first))[0])))
+    diagonal = np.maximum(diagonal, 1e-30 * diagonal.max()) if diagonal.any() else np.ones_like(diagonal)
+    powers = first + np.rint(np.log2(diagonal)).astype(int)
+    return [int(k) for k in powers], _in_powers(s, powers)
+
+
+def _in_powers(s: System, powers: Integers) -> System:
     a = np.ldexp(s.a, powers[None, :] - powers[:, None])
-    b, c = np.ldexp(s.b, -powers[:, None]), np.ldexp(s.c, powers[None, :])
-    return [int(k) for k in powers], System(a, b, c, s.d, s.continuous)
+    return System(a, np.ldexp(s.b, -powers[:, None]), np.ldexp(s.c, powers[None, :]), s.d, s.continuous)
 
 
 def coordinates(s: System, floor: float, passes: int = 1) -> Coordinates:

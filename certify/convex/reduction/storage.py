@@ -131,7 +131,7 @@ def _lyapunov(a: Floats, rest: Floats, continuous: bool) -> Floats | None:
     solved = (
         scipy.linalg.solve_continuous_lyapunov(a.T, -rest)
         if continuous
-        else scipy.linalg.solve_discrete_lyapunov(a.T, rest)
+        else scipy.linalg.solve_discrete_lyapunov(a.T, rest, method="bilinear")
     )
     return (solved + solved.T) / 2 if np.isfinite(solved).all() else None
 

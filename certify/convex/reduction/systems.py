@@ -49,13 +49,17 @@ class System:
             return self
         n, root = len(self.a), float(np.sqrt(2))
         one: Floats = np.eye(n)
-        right: Floats = scipy.linalg.solve(self.a + one, np.hstack([self.a - one, self.b]))
-        over: Floats = scipy.linalg.solve((self.a + one).T, self.c.T).T
+        right = np.asarray(np.linalg.solve(self.a + one, np.hstack([self.a - one, self.b])), dtype=np.float64)
+        over = np.asarray(np.linalg.solve((self.a + one).T, self.c.T).T, dtype=np.float64)
         return System(right[:, :n], root * right[:, n:], root * over, self.d - self.c @ right[:, n:])
 
 
 def system(parts: Sequence[Any], continuous: bool = True, name: str = "system") -> System:
-    """Read A, B, C and perhaps D (zero by default); a vector B is a column, a vector C a row. Raises BadInput."""
+    """Read A, B, C and perhaps D (zero by default), or what balanced_truncation returned; raises BadInput.
+
+    A vector B is a column, a vector C a row.
+    """
+    parts = getattr(parts, "system", parts)
     if len(parts) not in (3, 4):
         raise BadInput(f"{name}: expected A, B, C, D, found {len(parts)} matrices")
     read = []
