@@ -40,7 +40,7 @@ SUBJECT = "error gain"
 def reduction_error(full: Sequence[Any], reduced: Sequence[Any], continuous: bool = True, limit: Any = None) -> Bound:
     """Bound sup |y - y_r| / |u| in energy, from rest.
 
-    full, reduced: A (n, n), B (n, m), C (p, n), D (p, m; zero when left out). With ``limit``, a number, the status is
+    full, reduced: A (n, n), B (n, m), C (p, n), D (p, m; zero when left out), or what balanced_truncation returned. With ``limit``, a number, the status is
     about that: proved, refuted by a frequency, or unknown. details: numeric (the gain in float64), frequency (where),
     witness, slack, and for an unknown upper end blame: what was not found, at the last gain tried.
     Raises BadInput for shapes that do not fit, numbers that are not finite, and systems that are not stable.
@@ -94,12 +94,18 @@ def _bounded(f: System, r: System, error: System, most: Fraction | None, start: 
             continue
         status: Status = "proved" if most is None or gain <= most else "unknown"
         details["slack"] = float(gain / Fraction(peak.gain) - 1) if peak.gain else None
-        return Bound(SUBJECT, status, Bracket(lower, gain, status), made, verdict, peak.gain,
+        vacuous = _vacuous(f, r, gain, peak.gain)
+        return Bound(SUBJECT, status, Bracket(lower, gain, status), made, verdict, peak.gain, vacuous,
                      seconds=_seconds(start, checking), details=details, notes=(note,))  # fmt: skip
     details["blame"] = blame
     notes = (note, f"no upper end: {blame}")
     return Bound(SUBJECT, "unknown", Bracket(lower, None, "unknown"), searched=peak.gain,
                  seconds=_seconds(start, checking), details=details, notes=notes)  # fmt: skip
+
+
+def _vacuous(full: System, reduced: System, gain: Fraction, numeric: float) -> bool:
+    """Whether a bound well above the numeric error is no better than the two gains together."""
+    return gain > 1.1 * numeric and gain >= h_infinity(full).gain + h_infinity(reduced).gain
 
 
 def _seconds(start: float, checking: float) -> dict[str, float]:
