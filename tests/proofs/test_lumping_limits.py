@@ -24,12 +24,16 @@ def least_limit(p, blocks, macro, start, steps, bits) -> Fraction | None:
     if half == 0:
         return start
     power, total, least = table(np.eye(m, dtype=int)), Fraction(0), Fraction(0)
-    for t in range(steps + 1):
-        tau = max(total_variation(a, b) for a in power for b in power) + Fraction(t * m, 2**bits)
-        if t == steps:
-            return None if tau >= 1 else max(least, start * tau + half * total / (1 - tau))
+
+    def tau_at(t):
+        return max(total_variation(a, b) for a in power for b in power) + Fraction(t * m, 2**bits)
+
+    for t in range(steps):
+        tau = tau_at(t)
         least = max(least, start * tau + half * total)
         total, power = total + tau, table([[Fraction(int(x * 2**bits), 2**bits) for x in row] for row in power @ macro])
+    tau = tau_at(steps)
+    return None if tau >= 1 else max(least, start * tau + half * total / (1 - tau))
 
 
 @pytest.mark.parametrize("seed", range(25))
