@@ -41,9 +41,9 @@ def reduction_error(full: Sequence[Any], reduced: Sequence[Any], continuous: boo
     """Bound sup |y - y_r| / |u| in energy, from rest.
 
     full, reduced: A (n, n), B (n, m), C (p, n), D (p, m; zero when left out), or what balanced_truncation returned.
-    With ``limit``, a number, the status is about that: proved, refuted by a frequency, or unknown. details: numeric (the
-    gain in float64), frequency (where), witness, slack, and for an unknown upper end blame: what was not found, at the
-    last gain tried.
+    With ``limit``, a number, the status is about that: proved, refuted by a frequency, or unknown. details: numeric
+    (the gain in float64), frequency (where), witness, slack, and for an unknown upper end blame: what was not found, at
+    the last gain tried.
     Raises BadInput for shapes that do not fit, numbers that are not finite, and systems that are not stable.
     """
     start = time.perf_counter()
