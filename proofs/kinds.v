@@ -5,7 +5,7 @@
 From Coq Require Import String ZArith Reals List.
 From Certify Require Import syntax result exact.
 From Certify.statements Require s_procedure truncation inertia lipschitz difference_gain local_lipschitz
-  super_solution lumping stationary polynomial invariant.
+  super_solution lumping stationary polynomial invariant range.
 Import ListNotations.
 Open Scope string_scope.
 
@@ -37,7 +37,8 @@ Definition signatures : list (string * list (string * sort)) :=
    ("polynomial", [("variables", SCount); ("polynomials", SMatrices); ("equalities", SCount)]);
    ("invariant", [("parameters", SCount); ("state", SCount); ("shared", SCount); ("shared-equalities", SCount);
      ("initial", SCount); ("initial-equalities", SCount); ("relation-equalities", SCount); ("points", SMatrices);
-     ("relation", SMatrices)])].
+     ("relation", SMatrices)]);
+   ("range", [("constants", SMatrix); ("program", SMatrix); ("box", SMatrix); ("limit", SRational)])].
 
 (** ** Statements *)
 
@@ -52,7 +53,8 @@ Inductive statement :=
 | SLumping (w : lumping.words)
 | SStationary (w : stationary.words)
 | SPolynomial (w : polynomial.words)
-| SInvariant (w : invariant.words).
+| SInvariant (w : invariant.words)
+| SRange (w : range.words).
 
 Definition statement_of (kind : string) (args : list argument) : option statement :=
   if kind =? "s-procedure" then
@@ -130,6 +132,12 @@ Definition statement_of (kind : string) (args : list argument) : option statemen
           invariant.relation_equalities := x6; invariant.points := x7; invariant.relation := x8 |})
     | _ => None
     end
+  else if kind =? "range" then
+    match args with
+    | [AMatrix x0; AMatrix x1; AMatrix x2; ARational x3] =>
+        Some (SRange {| range.constants := x0; range.program := x1; range.box := x2; range.limit := x3 |})
+    | _ => None
+    end
   else None.
 
 (** What it says. *)
@@ -146,6 +154,7 @@ Definition statement_holds (s : store) (st : statement) : Prop :=
   | SStationary w => stationary.holds s w
   | SPolynomial w => polynomial.holds s w
   | SInvariant w => invariant.holds s w
+  | SRange w => range.holds s w
   end.
 
 Definition check_statement (s : store) (st : statement) (e : evidence) : result unit :=
@@ -161,6 +170,7 @@ Definition check_statement (s : store) (st : statement) (e : evidence) : result 
   | SStationary w => stationary.check s w e
   | SPolynomial w => polynomial.check s w e
   | SInvariant w => invariant.check s w e
+  | SRange w => range.check s w e
   end.
 
 Theorem check_statement_correct s st e : check_statement s st e = Ok tt -> statement_holds s st.
@@ -177,6 +187,7 @@ Proof.
   - exact (stationary.stationary_correct _ _ _ H).
   - exact (polynomial.polynomial_correct _ _ _ H).
   - exact (invariant.invariant_correct _ _ _ H).
+  - exact (range.range_correct _ _ _ H).
 Qed.
 
 (** ** The top theorem *)

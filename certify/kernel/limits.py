@@ -22,6 +22,12 @@ COORDINATES = 4_000
 SHIFT = 2_000
 # Kind lumping: powers of the macro chain.
 POWERS = 2_000
+# Kind range: steps of a program, steps times leaves, powers, exponents of e, bits of a value.
+STEPS = 1_000
+WORK = 100_000_000
+POWER = 64
+EXPONENT = 1_000
+VALUE_BITS = 4_000
 # Products of polynomials: pairs of terms.
 TERMS = 1 << 20
 
