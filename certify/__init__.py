@@ -44,6 +44,7 @@ _WHERE = {
     "certify.symbolic.deriving": ["derive"],
     "certify.symbolic.polynomials.prove": ["prove_inequality", "lower_bound"],
     "certify.symbolic.polynomials.runs": ["prove_invariant"],
+    "certify.symbolic.ranges.bound": ["range_bound"],
     "certify.errors": ["CertifyError"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
@@ -101,4 +102,5 @@ if TYPE_CHECKING:
     from certify.symbolic.deriving import derive
     from certify.symbolic.polynomials.prove import lower_bound, prove_inequality
     from certify.symbolic.polynomials.runs import prove_invariant
+    from certify.symbolic.ranges.bound import range_bound
     from certify.vnnlib import read_vnnlib

@@ -183,3 +183,37 @@ def against(found: Any, limit: Any) -> Any:
     if lower is not None and lower > limit:
         status = "refuted"
     return replace(found, status=status, bracket=Bracket(lower, upper, status))
+
+
+@app.command(name="range")
+def range_(
+    form: str, /, *over: str, fail_above: Limit = None, leaves: int = 20_000, out: Out = None, json: Flag = False
+) -> int:
+    """Bound the largest value of a closed form over a box: certify range "x*exp(-x)" x=0,5.
+
+    Parameters
+    ----------
+    form
+        With + - * / **, exp, log, sqrt, abs, min, max, tanh, sigmoid, relu, softplus, sinh, cosh.
+    over
+        The box: NAME=LOW,HIGH for each variable.
+    fail_above
+        A limit: exit 0 when the form is proved to be at most this, 1 when it is refuted, 2 otherwise.
+    leaves
+        The most pieces the box is cut into.
+    out
+        Where the certificate goes.
+    json
+        Print one JSON object.
+    """
+    from certify.symbolic.ranges.bound import range_bound
+
+    check_writable(out)
+    box = {}
+    for text in over:
+        name, _, ends = text.partition("=")
+        low, comma, high = ends.partition(",")
+        if not comma:
+            raise CertifyError(f"{text}: expected NAME=LOW,HIGH")
+        box[name.strip()] = (low.strip(), high.strip())
+    return report(range_bound(form, box, _limit(fail_above), leaves=leaves), out, json)

@@ -64,7 +64,7 @@ class Bound:
         out["certificate"] = None if self.certificate is None else self.certificate.id
         out["certificate_bytes"] = 0 if self.certificate is None else self.certificate.size
         out["verdict"] = None if self.verdict is None else self.verdict.verdict
-        shown = {k: str(v) if isinstance(v, Fraction) else v for k, v in self.details.items()}
+        shown = {k: _plain(v) for k, v in self.details.items()}
         return out | {k: v for k, v in shown.items() if k not in out}
 
     def __str__(self) -> str:
@@ -72,6 +72,13 @@ class Bound:
         low = "?" if self.witnessed is None else f"{self.witnessed:.6g}"
         said = f"{self.status}: {low} <= {self.subject} <= {up}" + (" (vacuous)" if self.vacuous else "")
         return "; ".join([said, *self.notes])
+
+
+def _plain(value: Any) -> Any:
+    """Fractions as text, also as the values of a mapping."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return str(value) if isinstance(value, Fraction) else value
 
 
 def judged(

@@ -96,7 +96,7 @@ def _halves(part, item):
 
 def value(steps, constants, variables, p, k):
     """The enclosure of the last step over a box of enclosures."""
-    out = []
+    out: list[tuple[int, int]] = []
     for op, a, b in steps:
         if op in BINARY:
             found = BINARY[op](out[a], out[b], p, k)

@@ -63,7 +63,14 @@ def range_bound(
     subject = f"sup of {' '.join(str(form).split())[:60]}"
     if upper is None:
         note = "over some part of the box an operation may leave its domain"
-        return Bound(subject, "unknown", Bracket(best, None, "unknown"), seconds={"search": searched}, details=details, notes=(note,))
+        return Bound(
+            subject,
+            "unknown",
+            Bracket(best, None, "unknown"),
+            seconds={"search": searched},
+            details=details,
+            notes=(note,),
+        )
     # A short number where it fits; the limit itself where that is what was asked.
     stated = most if most is not None and upper <= most else Fraction(float_above(upper))
     of = {
@@ -75,7 +82,13 @@ def range_bound(
     made, verdict = judged("range", of, items=[[BITS, HALVINGS], *items])
     status: Status = "proved" if verdict.accepted else "unknown"
     if most is not None:
-        status = "refuted" if best is not None and best > most else "proved" if verdict.accepted and stated <= most else "unknown"
+        status = (
+            "refuted"
+            if best is not None and best > most
+            else "proved"
+            if verdict.accepted and stated <= most
+            else "unknown"
+        )
     seconds = {"search": searched, "check": time.perf_counter() - start - searched}
     bracket = Bracket(best, stated if verdict.accepted else None, status)
     return Bound(subject, status, bracket, made, verdict, float(target), seconds=seconds, details=details)
@@ -137,7 +150,13 @@ def _inside(x: Floats, low: list[Fraction], high: list[Fraction]) -> list[Fracti
 def _value_at(p: Program, point: list[Fraction]) -> Fraction | None:
     """A lower bound of the form at a point, by the kernel's enclosures with many bits; None outside its domain."""
     try:
-        bottom, _ = value(p.steps, _pairs(p.constants, p.constants, POINT_BITS), _pairs(point, point, POINT_BITS), POINT_BITS, POINT_HALVINGS)
+        bottom, _ = value(
+            p.steps,
+            _pairs(p.constants, p.constants, POINT_BITS),
+            _pairs(point, point, POINT_BITS),
+            POINT_BITS,
+            POINT_HALVINGS,
+        )
     except (Rejected, Declined):
         return None
     return Fraction(bottom, 1 << POINT_BITS)
@@ -145,7 +164,10 @@ def _value_at(p: Program, point: list[Fraction]) -> Fraction | None:
 
 def _pairs(low: Sequence[Fraction], high: Sequence[Fraction], bits: int) -> Pairs:
     one = 1 << bits
-    return [(a.numerator * one // a.denominator, -(-b.numerator * one // b.denominator)) for a, b in zip(low, high, strict=True)]
+    return [
+        (a.numerator * one // a.denominator, -(-b.numerator * one // b.denominator))
+        for a, b in zip(low, high, strict=True)
+    ]
 
 
 def _target(best: Fraction | None, spread: float, tolerance: float, most: Fraction | None) -> float:

@@ -71,7 +71,7 @@ class Program:
         return j if a == 1 else i if b == 1 else self._step(MULTIPLY, i, j)
 
     def divide(self, i: int, j: int) -> int:
-        a, b = self.value(i), self.value(j)
+        b = self.value(j)
         if b == 0:
             raise BadInput("the form: a division by zero")
         if b is not None:

@@ -70,7 +70,7 @@ def _named(p: Program, name: str) -> int:
 
 
 def _raised(p: Program, base: int, exponent: int) -> int:
-    """base ** exponent: by whole powers and roots where the exponent is a multiple of 1/2, else e^(exponent ln base)."""
+    """base ** exponent: by powers and roots for a multiple of 1/2, else e^(exponent ln base)."""
     value = p.value(exponent)
     if value is not None and value.denominator == 1:
         return p.power(base, int(value))

@@ -1,5 +1,6 @@
-"""Cut a box until the form's enclosure over every leaf lies at or below a target. Breadth first, all boxes of a level at once.
+"""Cut a box until the form's enclosure over every leaf lies at or below a target.
 
+Breadth first, all boxes of a level at once.
 For each box every variable is tried, and the one cut whose worse half has the least upper end.
 """
 
@@ -29,7 +30,8 @@ class Tree:
 
     def items(self, bits: int) -> list[list[int]]:
         """The items of the evidence, from the root, low side first. Floats are integers over 2^bits, or are rounded."""
-        out, todo = [], [0]
+        out: list[list[int]] = []
+        todo = [0]
         while todo:
             k = todo.pop()
             if self.axis[k] < 0:

@@ -29,7 +29,7 @@ ROWS = {
     "exponential": [(1, 0, 0), (10, 0, 0)],
     "logarithm": [(1, 0, 0), (11, 0, 0)],
 }
-# The least limit over [1, 4] with constant 2, in the first eleven exact; e^4 and ln 4 rounded up with room for halvings.
+# The least limit over [1, 4] with constant 2; e^4 and ln 4 with room for few halvings.
 LIMITS: dict[str, Fraction | int] = {
     "constant": 2, "variable": 4, "add": 8, "subtract": 3, "multiply": 16, "divide": 4, "power": 64, "least": 2,
     "largest": 4, "root": 2, "exponential": 56, "logarithm": Fraction(7, 5),
