@@ -5,7 +5,7 @@
 From Coq Require Import String ZArith Reals List.
 From Certify Require Import syntax result exact.
 From Certify.statements Require s_procedure truncation inertia lipschitz difference_gain local_lipschitz
-  super_solution lumping stationary polynomial invariant range.
+  super_solution lumping stationary polynomial invariant range tail.
 Import ListNotations.
 Open Scope string_scope.
 
@@ -38,7 +38,8 @@ Definition signatures : list (string * list (string * sort)) :=
    ("invariant", [("parameters", SCount); ("state", SCount); ("shared", SCount); ("shared-equalities", SCount);
      ("initial", SCount); ("initial-equalities", SCount); ("relation-equalities", SCount); ("points", SMatrices);
      ("relation", SMatrices)]);
-   ("range", [("constants", SMatrix); ("program", SMatrix); ("box", SMatrix); ("limit", SRational)])].
+   ("range", [("constants", SMatrix); ("program", SMatrix); ("box", SMatrix); ("limit", SRational)]);
+   ("tail", [("trials", SCount); ("failures", SCount); ("rate", SRational); ("level", SRational)])].
 
 (** ** Statements *)
 
@@ -54,7 +55,8 @@ Inductive statement :=
 | SStationary (w : stationary.words)
 | SPolynomial (w : polynomial.words)
 | SInvariant (w : invariant.words)
-| SRange (w : range.words).
+| SRange (w : range.words)
+| STail (w : tail.words).
 
 Definition statement_of (kind : string) (args : list argument) : option statement :=
   if kind =? "s-procedure" then
@@ -138,6 +140,12 @@ Definition statement_of (kind : string) (args : list argument) : option statemen
         Some (SRange {| range.constants := x0; range.program := x1; range.box := x2; range.limit := x3 |})
     | _ => None
     end
+  else if kind =? "tail" then
+    match args with
+    | [ACount x0; ACount x1; ARational x2; ARational x3] =>
+        Some (STail {| tail.trials := x0; tail.failures := x1; tail.rate := x2; tail.level := x3 |})
+    | _ => None
+    end
   else None.
 
 (** What it says. *)
@@ -155,6 +163,7 @@ Definition statement_holds (s : store) (st : statement) : Prop :=
   | SPolynomial w => polynomial.holds s w
   | SInvariant w => invariant.holds s w
   | SRange w => range.holds s w
+  | STail w => tail.holds s w
   end.
 
 Definition check_statement (s : store) (st : statement) (e : evidence) : result unit :=
@@ -171,6 +180,7 @@ Definition check_statement (s : store) (st : statement) (e : evidence) : result 
   | SPolynomial w => polynomial.check s w e
   | SInvariant w => invariant.check s w e
   | SRange w => range.check s w e
+  | STail w => tail.check s w e
   end.
 
 Theorem check_statement_correct s st e : check_statement s st e = Ok tt -> statement_holds s st.
@@ -188,6 +198,7 @@ Proof.
   - exact (polynomial.polynomial_correct _ _ _ H).
   - exact (invariant.invariant_correct _ _ _ H).
   - exact (range.range_correct _ _ _ H).
+  - exact (tail.tail_correct _ _ _ H).
 Qed.
 
 (** ** The top theorem *)

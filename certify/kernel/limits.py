@@ -28,6 +28,9 @@ WORK = 100_000_000
 POWER = 64
 EXPONENT = 1_000
 VALUE_BITS = 4_000
+# Kind tail: trials, and bits of the denominator of a rate.
+TRIALS = 20_000
+RATE_BITS = 64
 # Products of polynomials: pairs of terms.
 TERMS = 1 << 20
 

@@ -13,6 +13,7 @@ from certify.kernel.statements import (
     s_procedure,
     stationary,
     super_solution,
+    tail,
     truncation,
 )
 
@@ -29,5 +30,6 @@ KINDS = {
     "s-procedure": s_procedure,
     "stationary": stationary,
     "super-solution": super_solution,
+    "tail": tail,
     "truncation": truncation,
 }
