@@ -39,14 +39,19 @@ def test_the_demo_does_not_call_it_a_success_when_a_certificate_is_rejected(tmp_
     assert demo.run(tmp_path) == 70
 
 
-def test_the_readme_example_runs_and_says_what_the_readme_says(tmp_path, monkeypatch, capsys):
+def test_the_readme_examples_run_and_say_what_the_readme_says(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert code is not None
-    exec(compile(code[1], "README.md", "exec"), {})
+    first, second = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(first, "README.md", "exec"), names)
     said = capsys.readouterr().out
-    shown = re.search(r"# (proved: \S+ <= sup <= \S+),", code[1])
+    shown = re.search(r"# (proved: \S+ <= sup <= \S+),", first)
     assert shown is not None and shown[1] in said and "accepted" in said
+    exec(compile(second, "README.md", "exec"), names)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == second.count("print(") and not [line for line in lines if line.startswith("unknown")]
+    for words in re.findall(r"# <= (3/10)|# (0\S+) <= sup|sup <= (0\S+)", second):
+        assert any(w in line for w in words if w for line in lines)
 
 
 @given(st.fractions().filter(lambda q: q == 0 or Fraction(1, 10**30) < abs(q) < 10**30), st.integers(1, 8))
