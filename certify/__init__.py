@@ -52,7 +52,7 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("inequalities", "symbolic"):
+    if name in ("inequalities", "statistics", "symbolic"):
         return import_module(f"certify.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'certify' has no attribute {name!r}")

@@ -11,7 +11,7 @@ An interrupted search is no interrupted command: what it found is checked and re
 interrupt, or one before there is any bound, leaves with 130.
 
 This module turns what happens into an exit code and one line; the commands
-are in certify.cli.searching, judging, inequalities, matrices, systems and tracing.
+are in certify.cli.searching, judging, inequalities, matrices, systems, samples and tracing.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ def run(arguments: Sequence[str]) -> int:
 def _dispatch(given: list[str]) -> int:
     import cyclopts
 
-    from certify.cli import inequalities, judging, matrices, searching, systems, tracing
+    from certify.cli import inequalities, judging, matrices, samples, searching, systems, tracing
     from certify.cli.app import app
     from certify.errors import CertifyError
 
     # Importing these modules registers their commands.
-    assert inequalities and judging and matrices and searching and systems and tracing
+    assert inequalities and judging and matrices and samples and searching and systems and tracing
     try:
         command, bound, _ = app.parse_args(given, print_error=False, exit_on_error=False)
     except cyclopts.CycloptsError as e:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from certify.errors import BadInput
@@ -21,16 +22,18 @@ from certify.symbolic.expressions import Atom, Form, Function, Map, Residual, Ve
 if TYPE_CHECKING:
     from certify.certificate import Certificate
     from certify.statements.bound import Bound
+    from certify.statistics.claim import StatisticalClaim
 
 Standing = Literal["checked", "user-asserted", "statistical"]
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """The base of all: a standing, and the id of the certificate behind a checked one."""
+    """The base of all: a standing, the id of the certificate behind a checked one, the level of a statistical one."""
 
     standing: Standing = field(default="user-asserted", kw_only=True)
     certificate: str = field(default="", kw_only=True)
+    level: Fraction | None = field(default=None, kw_only=True)
 
     @property
     def parameters(self) -> tuple[Any, ...]:
@@ -308,15 +311,39 @@ def checked(assumption: A, by: Certificate | Bound | str) -> A:
     return replace(assumption, standing="checked", certificate=by)
 
 
-def statistical(assumption: A) -> A:
-    """The assumption as an estimate from a sample: whatever rests on it is statistical."""
-    return replace(assumption, standing="statistical", certificate="")
+def statistical(assumption: A, by: StatisticalClaim | None = None) -> A:
+    """The assumption as an estimate from a sample: whatever rests on it is statistical.
+
+    by: the claim it comes from, whose high end must be at most the number that is assumed; its level goes with what
+    rests on it. That the number is the claim's quantity is the word of whoever writes this. Raises BadInput.
+    """
+    from certify.statistics.claim import StatisticalClaim
+
+    if by is None:
+        return replace(assumption, standing="statistical", certificate="", level=None)
+    if not isinstance(by, StatisticalClaim):
+        raise BadInput(f"statistical {assumption}: expected a StatisticalClaim, found {type(by).__name__}")
+    numbers = assumption.parameters
+    if len(numbers) == 1 and numbers[0].is_number and scalar(Fraction(by.high)) > numbers[0]:
+        raise BadInput(f"statistical {assumption}: the sample gives {by.high} only")
+    return replace(assumption, standing="statistical", certificate="", level=by.level)
 
 
 def standing(used: Iterable[Assumption]) -> str:
     """proved, conditional or statistical: the worth of a conclusion from these."""
     found = {a.standing for a in used}
     return "statistical" if "statistical" in found else "conditional" if "user-asserted" in found else "proved"
+
+
+def joint_level(used: Iterable[Assumption]) -> Fraction | None:
+    """A lower bound of the probability that all statistical ones hold together; None where a level is unknown.
+
+    The union bound: every assumption is counted, also those of one sample.
+    """
+    levels = [a.level for a in used if a.standing == "statistical"]
+    if not levels or any(v is None for v in levels):
+        return None
+    return max(Fraction(0), 1 - sum((1 - v for v in levels if v is not None), Fraction(0)))
 
 
 def letters(assumptions: Iterable[Assumption]) -> set[Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from certify.certificate import Certificate, Verdict
 from certify.errors import BadInput
 from certify.numbers import float_above, float_below, rational
-from certify.symbolic.assumptions import Assumption, standing
+from certify.symbolic.assumptions import Assumption, joint_level, standing
 from certify.symbolic.goals import Goal
 
 if TYPE_CHECKING:
@@ -71,6 +71,11 @@ class Derivation:
         return standing(self.used)
 
     @property
+    def level(self) -> Fraction | None:
+        """The confidence of a statistical result, where every sample behind it has one (union bound)."""
+        return joint_level(self.used) if self.status == "statistical" else None
+
+    @property
     def tight(self) -> bool | None:
         """Whether an instance attains the bound, exactly or within a relative 1e-6; None when none was found."""
         if self.attained is None or self.against is None:
@@ -107,6 +112,7 @@ class Derivation:
         return {
             "goal": str(self.goal),
             "status": self.status,
+            "level": None if self.level is None else str(self.level),
             "method": self.method,
             "bound": None if self.bound is None else str(self.bound),
             "norm": "any" if self.any_norm else "Euclidean",
@@ -142,6 +148,8 @@ class Derivation:
         if weak and self.status in ("conditional", "statistical"):
             said += f"; {'rests' if self.status == 'statistical' else 'conditional'} on {len(weak)} unchecked: "
             said += ", ".join(weak[:4]) + (", ..." if len(weak) > 4 else "")
+        if self.level is not None:
+            said += f"; with confidence {float(100 * self.level):g} %, not a worst case"
         return "; ".join([said, *self.notes])
 
 
