@@ -25,8 +25,8 @@ def disagreement(
     """The probability that the largest outputs of f and g have different indices, on inputs drawn at random.
 
     f, g: networks, model files, or functions of a batch (b, inputs) that return (b, outputs). inputs: (n, inputs),
-    drawn already; or a function sampler(generator, n) of numpy's generator, and then n and seed. Equal largest outputs count
-    for the first of them. Raises BadInput for outputs that are no (n, outputs) or not finite.
+    drawn already; or a function sampler(generator, n) of numpy's generator, and then n and seed. Equal largest outputs
+    count for the first of them. Raises BadInput for outputs that are no (n, outputs) or not finite.
     """
     quantity = "rate of different decisions"
     if callable(inputs):
