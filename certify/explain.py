@@ -152,9 +152,14 @@ def _statement(certificate: Certificate, claim: dict[str, Any]) -> Explanation:
                 numbers.append(f"{name} = {_number(v) if isinstance(v, str) else v}")
     first = [w[0] for w in _words(certificate.files["proof"])]
     outline = EvidenceOutline(first.count("matrix"), first.count("item"))
-    said = f"{meaning}; {', '.join(numbers)}" if numbers else meaning
+    sentence_ = f"{meaning}; {', '.join(numbers)}" if numbers else meaning
+    # Imported here: statements build on certificates, which this module reads.
+    from certify.statements.said import said
+
+    formula = said(certificate)
+    sentence_ = f"{formula} ({kind})" if formula else sentence_
     domain = "everything that the matrices below allow"
-    return Explanation(certificate.id, said, domain, tuple(matrices), outline, _sizes(certificate), claim)
+    return Explanation(certificate.id, sentence_, domain, tuple(matrices), outline, _sizes(certificate), claim)
 
 
 def sentence(claim: dict[str, Any]) -> str:
