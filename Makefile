@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: demo test lint campaign bench bench-quick proofs proofs-spot proofs-check clean
+.PHONY: demo test lint campaign bench bench-matrices bench-quick proofs proofs-spot proofs-check clean
 
 demo: $(STAMP)
 	$(BIN)/certify demo
@@ -21,6 +21,10 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -s
 	$(BIN)/python -m tests.benchmarks.run --out specs/benchmarks.md --solvers 60 --acas 100
+
+# Ten minutes; rewrites the tables of specs/benchmarks-matrices.md. Peers: tests/benchmarks/matrices/install_peers.sh.
+bench-matrices: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.matrices --out specs/benchmarks-matrices.md
 
 bench-quick: $(STAMP)
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -s

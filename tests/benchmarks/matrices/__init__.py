@@ -1,0 +1,1 @@
+"""Figures of the matrix family: exact checks, gains, squares, derivations, chains, spectra; peers beside."""
