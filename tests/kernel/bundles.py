@@ -130,6 +130,14 @@ def verdict(path: Path, arithmetic) -> tuple[str, str, object]:
         return "declined", e.code, None
 
 
+def word_of_both(files: dict[str, bytes], folder: Path) -> str:
+    """accepted, or the reason code, of both arithmetics for files to be sealed; asserts that they agree."""
+    path = write_directory(sealed(files), folder / "c")
+    first, second = (verdict(path, arithmetic)[:2] for arithmetic in (fast, pure))
+    assert first == second
+    return first[1] or first[0]
+
+
 def established(files: dict[str, bytes], arithmetic) -> list[Fraction]:
     """What the kernel establishes on each part, the threshold aside."""
     reader = Reader(files)

@@ -7,12 +7,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import scipy.linalg
-from bundles import sealed, write_directory
+from bundles import word_of_both
 from statement_vectors import gain
 
-from certify.kernel.arithmetic import fast, pure
-from certify.kernel.check import check
-from certify.kernel.verdict import Rejected
 from certify.statements.bundle import certificate
 from certify.statements.exact import exact
 from certify.statements.factor import Factor, factor
@@ -21,16 +18,7 @@ TESTED_RULES = ("gain",)
 
 
 def verdict(files, folder) -> str:
-    path = write_directory(sealed(files), folder / "c")
-    words = []
-    for arithmetic in (fast, pure):
-        try:
-            check(str(path), arithmetic)
-            words.append("accepted")
-        except Rejected as e:
-            words.append(e.code)
-    assert words[0] == words[1]
-    return words[0]
+    return word_of_both(files, folder)
 
 
 @pytest.mark.parametrize("name", gain.accept())
