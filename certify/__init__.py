@@ -25,21 +25,21 @@ _WHERE = {
     ],
     "certify.vnnlib": ["read_vnnlib"],
     "certify.strategy": ["prove", "bound", "strengths"],
-    "certify.convex.spectrum": ["spectral_gap"],
-    "certify.convex.marginal": ["marginalise"],
-    "certify.convex.survival": ["gap_survives"],
-    "certify.convex.gram": ["gram", "covariance"],
+    "certify.convex.spectra.spectrum": ["spectral_gap"],
+    "certify.convex.marginals.marginal": ["marginalise"],
+    "certify.convex.spectra.survival": ["gap_survives"],
+    "certify.convex.spectra.gram": ["gram", "covariance"],
     "certify.convex.truncation": ["truncation"],
-    "certify.convex.ridge": ["ridge_truncation"],
-    "certify.convex.ridge_flow": ["ridge_flow"],
+    "certify.convex.ridges.ridge": ["ridge_truncation"],
+    "certify.convex.ridges.ridge_flow": ["ridge_flow"],
     "certify.convex.reduction": ["balanced_truncation", "reduction_error"],
     "certify.certificate": ["Certificate", "check"],
     "certify.results": ["Result", "Bracket"],
     "certify.convex.lumping.lump": ["lump"],
     "certify.convex.lumping.refine": ["refine_partition"],
     "certify.convex.lumping.stationary": ["stationary_bounds"],
-    "certify.convex.budget": ["error_budget"],
-    "certify.convex.influence": ["ising_comparison"],
+    "certify.convex.budgets.budget": ["error_budget"],
+    "certify.convex.budgets.influence": ["ising_comparison"],
     "certify.convex.lipschitz.gains": ["lipschitz", "difference_gain"],
     "certify.symbolic.deriving": ["derive"],
     "certify.symbolic.polynomials.prove": ["prove_inequality", "lower_bound"],
@@ -79,19 +79,19 @@ if TYPE_CHECKING:
         round_to,
         subspace,
     )
-    from certify.convex.budget import error_budget
-    from certify.convex.gram import covariance, gram
-    from certify.convex.influence import ising_comparison
+    from certify.convex.budgets.budget import error_budget
+    from certify.convex.budgets.influence import ising_comparison
     from certify.convex.lipschitz.gains import difference_gain, lipschitz
     from certify.convex.lumping.lump import lump
     from certify.convex.lumping.refine import refine_partition
     from certify.convex.lumping.stationary import stationary_bounds
-    from certify.convex.marginal import marginalise
+    from certify.convex.marginals.marginal import marginalise
     from certify.convex.reduction import balanced_truncation, reduction_error
-    from certify.convex.ridge import ridge_truncation
-    from certify.convex.ridge_flow import ridge_flow
-    from certify.convex.spectrum import spectral_gap
-    from certify.convex.survival import gap_survives
+    from certify.convex.ridges.ridge import ridge_truncation
+    from certify.convex.ridges.ridge_flow import ridge_flow
+    from certify.convex.spectra.gram import covariance, gram
+    from certify.convex.spectra.spectrum import spectral_gap
+    from certify.convex.spectra.survival import gap_survives
     from certify.convex.truncation import truncation
     from certify.domains import box, l1, l2, linf, points
     from certify.errors import CertifyError

@@ -112,7 +112,7 @@ def gap(
     json
         Print one JSON object.
     """
-    from certify.convex.spectrum import spectral_gap
+    from certify.convex.spectra.spectrum import spectral_gap
     from certify.statements.arrays import load_array
 
     check_writable(out)

@@ -41,7 +41,7 @@ def ridge(
         Print one JSON object.
     """
     from certify import show
-    from certify.convex.ridge_flow import ridge_flow
+    from certify.convex.ridges.ridge_flow import ridge_flow
     from certify.statements.arrays import load_array
 
     check_writable(out)
@@ -90,7 +90,7 @@ def marginal(
         Print one JSON object.
     """
     from certify import show
-    from certify.convex.marginal import marginalise
+    from certify.convex.marginals.marginal import marginalise
     from certify.statements.arrays import load_array
 
     check_writable(out)

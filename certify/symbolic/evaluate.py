@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -48,47 +47,17 @@ def evaluate(bound: Any, conditions: Sequence[Any], values: Mapping[str, Any]) -
 
 
 def number_above(value: Any) -> float:
-    """A float at least a real formula without symbols, by intervals. Raises BadInput for functions it does not know."""
+    """A float at least a real formula without symbols, by enclosures. Raises BadInput for unknown functions."""
     from certify.numbers import float_above
 
     return float_above(above(value))
 
 
 def above(value: Any) -> Fraction:
-    """A rational at least a formula without symbols: mpmath's intervals of 120 bits."""
-    from mpmath import iv, libmp
+    """A rational at least a formula without symbols."""
+    from certify.symbolic.ranges.numbers import enclosed
 
-    previous = iv.prec
-    try:
-        iv.prec = 120
-        p, q = libmp.to_rational(_enclose(value)._mpi_[1])
-    finally:
-        iv.prec = previous
-    return Fraction(int(p), int(q))
-
-
-def _enclose(e: Any) -> Any:
-    import sympy
-    from mpmath import iv
-
-    if e.is_Rational:
-        return iv.mpf(int(e.p)) / iv.mpf(int(e.q))
-    parts = [_enclose(a) for a in e.args]
-    if e.is_Add:
-        return sum(parts[1:], start=parts[0])
-    if e.is_Mul:
-        return math.prod(parts[1:], start=parts[0])
-    if e.is_Pow:
-        if e.exp.is_Integer:
-            return parts[0] ** int(e.exp)
-        return iv.sqrt(parts[0]) if e.exp == sympy.Rational(1, 2) else iv.exp(parts[1] * iv.log(parts[0]))
-    known = {sympy.exp: iv.exp, sympy.log: iv.log}
-    if e.func in known:
-        return known[e.func](parts[0])
-    if isinstance(e, sympy.tanh):
-        # Increasing in exp(2 x), which occurs once.
-        return 1 - 2 / (iv.exp(2 * parts[0]) + 1)
-    raise BadInput(f"evaluation: {e} cannot be enclosed")
+    return enclosed(value)[1]
 
 
 def tower_value(t: Tower, values: Mapping[str, Any]) -> Fraction | None:

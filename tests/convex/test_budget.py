@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import certify as ct
-from certify.convex import budget_exact
-from certify.convex.influence import _tanh
+from certify.convex.budgets import budget_exact
+from certify.convex.budgets.influence import _tanh
 from certify.errors import BadInput
 from certify.numbers import float_above
 
@@ -247,7 +247,8 @@ def test_the_influence_of_a_spin_is_what_the_formula_says():
         fields = np.linspace(-4, 4, 4001)
         moved = np.abs(1 / (1 + np.exp(-2 * (fields + j))) - 1 / (1 + np.exp(-2 * (fields - j))))
         assert moved.max() == pytest.approx(math.tanh(j), rel=1e-5)
-        assert moved.max() <= _tanh(Fraction(j))
+        # The left side is rounded by numpy.
+        assert moved.max() <= _tanh(Fraction(j)) * (1 + 1e-12)
 
 
 @given(st.fractions(0, 400))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import certify as ct
 from certify.cli import run
 from certify.convex.forms import scalar
-from certify.convex.marginal import statement
+from certify.convex.marginals.marginal import statement
 from certify.errors import BadInput
 from certify.statements.bundle import certificate
 from certify.statements.exact import exact

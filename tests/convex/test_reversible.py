@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import certify as ct
 from certify.cli import run
-from certify.convex.reversible import symmetrised, timescale
+from certify.convex.spectra.reversible import symmetrised, timescale
 from certify.errors import BadInput
 from certify.models import path
 from certify.statements.exact import exact, floats

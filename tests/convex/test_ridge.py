@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import certify as ct
 from certify.cli import run
-from certify.convex import resolvent
 from certify.convex.forms import factors, grid, scalar, shortened, together
+from certify.convex.ridges import resolvent
 from certify.errors import BadInput
 from certify.models import path
 from certify.statements.bundle import certificate

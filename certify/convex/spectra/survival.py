@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from certify.convex.forms import grid, lowest
-from certify.convex.reversible import GRID_BITS, near_roots, symmetrised
+from certify.convex.spectra.reversible import GRID_BITS, near_roots, symmetrised
 from certify.convex.truncation import truncation
 from certify.errors import BadInput
 from certify.kernel.exact import Matrix

@@ -33,7 +33,6 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from certify.convex.decay import decay
 from certify.convex.forms import (
     corner,
     dyadic,
@@ -48,7 +47,8 @@ from certify.convex.forms import (
     symmetric,
     together,
 )
-from certify.convex.resolvent import ATTEMPTS
+from certify.convex.marginals.decay import decay
+from certify.convex.ridges.resolvent import ATTEMPTS
 from certify.errors import BadInput
 from certify.kernel.exact import Matrix
 from certify.kernel.exact import above as stacked

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.convex.budget import Budget, error_budget
+from certify.convex.budgets.budget import Budget, error_budget
 from certify.errors import BadInput
 from certify.numbers import as_floats, float_above
 from certify.statements.exact import Floats
@@ -54,9 +54,7 @@ def _couplings(values: Any, place: str) -> Floats:
 
 def _tanh(x: Fraction) -> float:
     """A float64 at least tanh x, for x >= 0."""
-    from mpmath import iv
+    from certify.symbolic.ranges.numbers import enclosed
 
-    if not x:
-        return 0.0
-    e = iv.exp(2 * iv.mpf(x.numerator) / iv.mpf(x.denominator))
-    return min(float(np.nextafter(float(((e - 1) / (e + 1)).b), np.inf)), float_above(x), 1.0)
+    # From 20 on the float above is 1; and tanh x <= x.
+    return 1.0 if x > 20 else float_above(min(enclosed(f"tanh({x})")[1], x, Fraction(1)))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from certify.certificate import Certificate, Verdict
-from certify.convex import budget_exact
+from certify.convex.budgets import budget_exact
 from certify.errors import BadInput
 from certify.kernel.exact import Matrix
 from certify.results import Status, round_up

@@ -25,8 +25,8 @@ from typing import Any, Literal
 import numpy as np
 import scipy.linalg
 
-from certify.convex import resolvent
 from certify.convex.forms import factors, grid, least_eigenvalue, lowest, scalar, shortened, symmetric, together
+from certify.convex.ridges import resolvent
 from certify.errors import BadInput
 from certify.kernel.exact import Matrix
 from certify.numbers import Scalar, float_above, float_below, rational, root_below

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.linalg
 
 from certify.convex.forms import lowest, symmetric
-from certify.convex.ridge import Quantity, ridge_truncation
+from certify.convex.ridges.ridge import Quantity, ridge_truncation
 from certify.errors import BadInput
 from certify.kernel.exact import Matrix
 from certify.numbers import Scalar, rational

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from certify.convex.reversible import Symmetrised, symmetrised, timescale
+from certify.convex.spectra.reversible import Symmetrised, symmetrised, timescale
 from certify.errors import BadInput
 from certify.kernel.exact import Matrix
 from certify.results import Bracket

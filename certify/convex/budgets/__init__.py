@@ -1,0 +1,1 @@
+"""Budgets: errors that gains carry from scale to scale, and influences of spins on each other."""

@@ -1,0 +1,1 @@
+"""Gaussian marginals: Schur complements by simpler precisions, and how fast couplings decay."""
