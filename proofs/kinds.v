@@ -4,7 +4,7 @@
     definition here. *)
 From Coq Require Import String ZArith Reals List.
 From Certify Require Import syntax result exact.
-From Certify.statements Require s_procedure truncation inertia lipschitz difference_gain local_lipschitz
+From Certify.statements Require s_procedure truncation inertia lipschitz difference_gain local_lipschitz gain
   super_solution lumping stationary polynomial invariant range tail.
 Import ListNotations.
 Open Scope string_scope.
@@ -30,6 +30,7 @@ Definition signatures : list (string * list (string * sort)) :=
      SMatrix); ("limit", SRational)]);
    ("local-lipschitz", [("layers", SMatrices); ("biases", SMatrices); ("low", SMatrix); ("high", SMatrix); ("limit",
      SRational)]);
+   ("gain", [("continuous", SCount); ("systems", SMatrices); ("limit", SRational)]);
    ("super-solution", [("gains", SMatrix); ("sources", SMatrix); ("bound", SMatrix); ("implicit", SCount)]);
    ("lumping", [("chain", SMatrix); ("blocks", SMatrix); ("macro", SMatrix); ("start", SRational); ("limit",
      SRational)]);
@@ -50,6 +51,7 @@ Inductive statement :=
 | SLipschitz (w : lipschitz.words)
 | SDifferenceGain (w : difference_gain.words)
 | SLocalLipschitz (w : local_lipschitz.words)
+| SGain (w : gain.words)
 | SSuperSolution (w : super_solution.words)
 | SLumping (w : lumping.words)
 | SStationary (w : stationary.words)
@@ -96,6 +98,12 @@ Definition statement_of (kind : string) (args : list argument) : option statemen
     | [AMatrices x0; AMatrices x1; AMatrix x2; AMatrix x3; ARational x4] =>
         Some (SLocalLipschitz {| local_lipschitz.layers := x0; local_lipschitz.biases := x1; local_lipschitz.low :=
           x2; local_lipschitz.high := x3; local_lipschitz.limit := x4 |})
+    | _ => None
+    end
+  else if kind =? "gain" then
+    match args with
+    | [ACount x0; AMatrices x1; ARational x2] =>
+        Some (SGain {| gain.continuous := x0; gain.systems := x1; gain.limit := x2 |})
     | _ => None
     end
   else if kind =? "super-solution" then
@@ -157,6 +165,7 @@ Definition statement_holds (s : store) (st : statement) : Prop :=
   | SLipschitz w => lipschitz.holds s w
   | SDifferenceGain w => difference_gain.holds s w
   | SLocalLipschitz w => local_lipschitz.holds s w
+  | SGain w => gain.holds s w
   | SSuperSolution w => super_solution.holds s w
   | SLumping w => lumping.holds s w
   | SStationary w => stationary.holds s w
@@ -174,6 +183,7 @@ Definition check_statement (s : store) (st : statement) (e : evidence) : result 
   | SLipschitz w => lipschitz.check s w e
   | SDifferenceGain w => difference_gain.check s w e
   | SLocalLipschitz w => local_lipschitz.check s w e
+  | SGain w => gain.check s w e
   | SSuperSolution w => super_solution.check s w e
   | SLumping w => lumping.check s w e
   | SStationary w => stationary.check s w e
@@ -192,6 +202,7 @@ Proof.
   - exact (lipschitz.lipschitz_correct _ _ _ H).
   - exact (difference_gain.difference_gain_correct _ _ _ H).
   - exact (local_lipschitz.local_lipschitz_correct _ _ _ H).
+  - exact (gain.gain_correct _ _ _ H).
   - exact (super_solution.super_solution_correct _ _ _ H).
   - exact (lumping.lumping_correct _ _ _ H).
   - exact (stationary.stationary_correct _ _ _ H).
