@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import struct
 from collections import Counter
 
 import pytest
@@ -35,7 +36,7 @@ def damaged(kind: str, seed: int, count: int, folder) -> Counter:
             damage = r.choice(statement_mutations.DAMAGES)
             try:
                 files = damage(files, r)
-            except (KeyError, ValueError, IndexError):  # nothing is left of what it would damage
+            except (KeyError, ValueError, IndexError, struct.error):  # nothing is left of what it would damage
                 continue
         path = write_directory(files, folder / str(number))
         verdicts[assert_same(path, f"{base.name}, number {number}, {damage.__name__}", order_free=True)] += 1
