@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ from certify.rocq import find, rocq_report
 
 # The second kernel takes about 35 ns for a multiply-add: larger files are left to tests/proofs.
 MOST_BYTES, MOST_LEAVES = 300_000, 150
+
+
+# A shell's background jobs ignore interrupts, and so would all processes that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _size(path: Path) -> int:
